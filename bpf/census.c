@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The census: an iterator over all tasks, run when user space reads it. It takes in what already runs (attach) and
+ * accounts for calls still open when the probes are gone (stop). Records leave through the read itself, so they cannot be lost.
+ *
+ * The kernel shows a task again when its buffer was full (-EOVERFLOW), so state changes only after a write that went well.
+ */
+
+struct bpf_iter_meta { void *seq; u64 session_id; u64 seq_num; };
+struct census_context {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+};
+
+/* The state a task inherits: its leader's, or, when children are wanted, its parent's. */
+INLINE struct task_state *inherited_state(struct task_struct *task, u64 census, u32 *thread)
+{
+	struct task_struct *leader = task->group_leader, *parent;
+	struct task_state *s;
+
+	if (leader != task) {
+		*thread = 1;
+		return state_of(leader, READ(leader, pid));
+	}
+	if (!(census & CENSUS_CHILDREN))
+		return 0;
+	parent = task->real_parent;
+	s = state_of(parent, READ(parent, pid));
+	if (s)
+		return s;
+	leader = parent->group_leader;
+	return state_of(leader, READ(leader, pid));
+}
+
+/* A thread that sleeps in a call now may never return from it, and would then leave no trace of it at all. */
+INLINE void take_up_open_call(struct task_struct *task, struct task_state *s)
+{
+	struct pt_regs *regs = registers_of(task), copy;
+	struct plan *plan;
+	s64 number;
+	u32 sysno;
+
+	/* While it runs, what lies on its stack may be left from the last call. */
+	if (s->flags & STATE_HELD || !READ(task, __state) || read_kernel(&copy, sizeof(copy), regs))
+		return;
+	number = call_number(&copy);
+	if (number < 0)
+		return;            /* asleep in a page fault */
+	sysno = sysno_of(number, is_compat(task, &copy));
+	plan = map_lookup(MAP(MAP_PLANS), &sysno);
+	if (!plan || !(plan->flags & PLAN_TRACED))
+		return;
+	s->sysno = sysno;
+	s->regs = (u64)regs;
+	s->flags |= STATE_OPEN | STATE_MIDWAY;
+}
+
+#define PF_EXITING 4
+
+INLINE void adopt(struct census_context *ctx, struct task_struct *task, u64 census)
+{
+	struct task_struct *parent = READ(task, real_parent);
+	struct task_state *s = state_of(task, READ(task, pid)), *from;
+	struct rec_lifecycle r = {};
+	u32 thread = 0;
+
+	if (s && s->flags & STATE_ANNOUNCED)
+		return;
+	if (READ(task, flags) & PF_EXITING) {
+		/* Its exit may have passed the probe already. But its process may live on in other threads, and need a number. */
+		if (s && !s->proc)
+			s->proc = new_proc(CPUS);
+		return;
+	}
+	from = inherited_state(task, census, &thread);
+	/* A leader that has not been announced itself has no number to give yet: it comes in the next pass. */
+	if (from && !from->proc)
+		return;
+	if (!s) {
+		if (!from)
+			return;
+		s = state_create(task, READ(task, pid));
+		if (!s)
+			return;
+		s->flags = STATE_ASLEEP;
+		/* From here on its exit cannot pass the probe unseen: the flag is set before. */
+		if (READ(task, flags) & PF_EXITING)
+			return;
+	}
+	if (!s->proc)
+		s->proc = thread && from ? from->proc : new_proc(CPUS);
+	life_fill(&r, task, LIFE_FOUND, s->proc, clock_ns());
+	r.parent_tgid = READ(parent, tgid);
+	if (from && !thread)
+		r.parent_proc = from->proc;
+	if (seq_write(ctx->meta->seq, &r, sizeof(r)))
+		return;
+	s->tid = r.tid;            /* user space marks by the number of its own pid namespace */
+	take_up_open_call(task, s);
+	s->flags = (s->flags | STATE_ANNOUNCED) & ~STATE_ASLEEP;
+	ledger_add(LANE_LIFECYCLE, COUNTED);
+}
+
+INLINE void close_call(struct census_context *ctx, struct task_struct *task)
+{
+	struct task_state *s = state_of(task, READ(task, pid));
+	struct rec_syscall r;
+
+	if (!s || !finish_open_call(s, &r, clock_ns()))
+		return;
+#if DETAIL
+	if (seq_write(ctx->meta->seq, &r, sizeof(r)))
+		return;
+#endif
+	totals_add(s->proc, s->sysno, CALL_UNFINISHED, 0, 0, 0);
+	s->flags &= ~STATE_OPEN;
+}
+
+PROBE(on_census)(struct census_context *ctx)
+{
+	u32 zero = 0;
+	struct control *control = map_lookup(MAP(MAP_CONTROL), &zero);
+	struct task_struct *task = ctx->task;
+
+	if (!task || !control)
+		return 0;
+	if (control->census & CENSUS_ADOPT)
+		adopt(ctx, task, control->census);
+	if (control->census & CENSUS_CLOSE)
+		close_call(ctx, task);
+	return 0;
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the probes need of the kernel: helpers by their number in the UAPI, maps by number, registers by architecture.
+ *
+ * BCC is the compiler only. Its rewriter works on the main file and on its own map syntax; the probes live in included
+ * files and use neither, so that what is written here is what runs. Struct layouts come from shapes.h, which the build
+ * writes from this kernel's BTF: only the named fields, each at its true offset.
+ */
+#pragma once
+#include "shapes.h"
+#include "records.h"
+
+#define INLINE static inline __attribute__((always_inline))
+#define PROBE(name) __attribute__((section(".bpf.fn." #name), used)) int name
+
+/* A map is an instruction that carries its number; the loader puts the descriptor there. */
+#define MAP(id) ((void *)bpf_pseudo_fd(1, id))
+
+#define BPF_NOEXIST_ 1
+#define STORAGE_CREATE 1
+#define RB_NO_WAKEUP 1
+#define RB_FORCE_WAKEUP 2
+#define THIS_CPU 0xffffffffULL     /* BPF_F_CURRENT_CPU */
+
+/* include/uapi/linux/bpf.h, enum bpf_func_id: numbers never change */
+static void *(*const map_lookup)(void *map, const void *key) = (void *)1;
+static long (*const map_update)(void *map, const void *key, const void *value, u64 flags) = (void *)2;
+static long (*const map_delete)(void *map, const void *key) = (void *)3;
+static u64 (*const clock_ns)(void) = (void *)5;
+static u32 (*const random_u32)(void) = (void *)7;
+static u32 (*const this_cpu)(void) = (void *)8;
+static u64 (*const current_pid_tgid)(void) = (void *)14;
+static long (*const perf_output)(void *ctx, void *map, u64 flags, void *data, u64 size) = (void *)25;
+static u64 (*const current_task_address)(void) = (void *)35;
+static long (*const read_user)(void *to, u32 size, const void *from) = (void *)112;
+static long (*const read_kernel)(void *to, u32 size, const void *from) = (void *)113;
+static long (*const read_user_str)(void *to, u32 size, const void *from) = (void *)114;
+static long (*const read_kernel_str)(void *to, u32 size, const void *from) = (void *)115;
+static long (*const seq_write)(void *seq, const void *data, u32 size) = (void *)127;
+static long (*const ring_output)(void *ring, void *data, u64 size, u64 flags) = (void *)130;
+static void *(*const ring_reserve)(void *ring, u64 size, u64 flags) = (void *)131;
+static void (*const ring_submit)(void *data, u64 flags) = (void *)132;
+static void *(*const storage_get)(void *map, void *task, void *value, u64 flags) = (void *)156;
+static struct task_struct *(*const current_task)(void) = (void *)158;
+static struct pt_regs *(*const task_regs)(void *task) = (void *)175;
+
+/*
+ * Direct loads through typed pointers are the fastest, and right for the hot path. Each one makes the verifier search the
+ * kernel's type names (6.x: about a millisecond), so probes that run rarely read fields through the helper instead.
+ */
+#define READ(pointer, field) ({ \
+	__typeof__((pointer)->field) value_ = 0; \
+	read_kernel(&value_, sizeof(value_), &(pointer)->field); \
+	value_; })
+
+/* Where a thread's registers of user mode lie while it is in the kernel; 0 where nobody knows. */
+INLINE struct pt_regs *registers_of(struct task_struct *task)
+{
+#if HAVE_TASK_REGS
+	return task_regs(task);
+#elif defined(STACK_BYTES)
+	/* Before Linux 5.15 there is no helper; x86-64 keeps them at the upper end of the stack (task_pt_regs, asm/processor.h). */
+	return READ(task, stack) + STACK_BYTES - REGISTERS_BYTES;
+#else
+	return 0;
+#endif
+}
+
+/* Arguments survive until sys_exit: x86-64 clobbers only rax, arm64 keeps a copy of x0. */
+#if defined(ARCH_X86_64)
+#define ARGUMENT_0(regs) ((regs)->di)
+#define ARGUMENT_1(regs) ((regs)->si)
+#define ARGUMENT_2(regs) ((regs)->dx)
+INLINE void load_arguments(struct pt_regs *regs, int compat, u64 *to)
+{
+	if (compat) {
+		/* 32-bit calls pass ebx, ecx, edx, esi, edi, ebp (arch/x86/entry/entry_64_compat.S). */
+		to[0] = (u32)regs->bx;
+		to[1] = (u32)regs->cx;
+		to[2] = (u32)regs->dx;
+		to[3] = (u32)regs->si;
+		to[4] = (u32)regs->di;
+		to[5] = (u32)regs->bp;
+		return;
+	}
+	to[0] = regs->di;
+	to[1] = regs->si;
+	to[2] = regs->dx;
+	to[3] = regs->r10;
+	to[4] = regs->r8;
+	to[5] = regs->r9;
+}
+INLINE s64 call_number(struct pt_regs *regs)
+{
+	return (s64)regs->orig_ax;
+}
+#define TS_COMPAT 2
+INLINE int is_compat(struct task_struct *task, struct pt_regs *regs)
+{
+	return task->thread_info_status & TS_COMPAT;
+}
+#elif defined(ARCH_ARM64)
+#define ARGUMENT_0(regs) ((regs)->orig_x0)
+#define ARGUMENT_1(regs) ((regs)->regs[1])
+#define ARGUMENT_2(regs) ((regs)->regs[2])
+INLINE void load_arguments(struct pt_regs *regs, int compat, u64 *to)
+{
+	to[0] = regs->orig_x0;
+	to[1] = regs->regs[1];
+	to[2] = regs->regs[2];
+	to[3] = regs->regs[3];
+	to[4] = regs->regs[4];
+	to[5] = regs->regs[5];
+}
+INLINE s64 call_number(struct pt_regs *regs)
+{
+	return (s32)regs->syscallno;
+}
+#define PSR_MODE32 0x10
+INLINE int is_compat(struct task_struct *task, struct pt_regs *regs)
+{
+	return regs->pstate & PSR_MODE32;
+}
+#else
+#error "this architecture's registers are not described"
+#endif

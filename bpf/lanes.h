@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Lanes: each kind of record has a ring of its own, so that a flood of one cannot crowd out another, and counters of
+ * its own, so that nothing disappears without a number.
+ */
+#pragma once
+#include "kernel.h"
+
+INLINE struct scratch *scratch(void)
+{
+	u32 zero = 0;
+
+	return map_lookup(MAP(MAP_SCRATCH), &zero);
+}
+
+enum count_of { COUNTED, SAMPLED_OUT, LOST };
+
+INLINE void ledger_add(u32 lane, enum count_of what)
+{
+	struct lane_count *count = map_lookup(MAP(MAP_LEDGER), &lane);
+
+	if (!count)
+		return;
+	if (what == COUNTED)
+		count->counted += 1;
+	else if (what == SAMPLED_OUT)
+		count->sampled_out += 1;
+	else
+		count->lost += 1;
+}
+
+/* 0 when the record is in the ring; a record that found no room is counted as lost. */
+#if TRANSPORT_PERF
+#define lane_send(ctx, map, lane, data, size, flags) ({ \
+	long failed_ = perf_output(ctx, MAP(map), THIS_CPU, data, size); \
+	if (failed_) \
+		ledger_add(lane, LOST); \
+	failed_; })
+#else
+#define lane_send(ctx, map, lane, data, size, flags) ({ \
+	long failed_ = ring_output(MAP(map), data, size, flags); \
+	if (failed_) \
+		ledger_add(lane, LOST); \
+	failed_; })
+#endif

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Processes: the traced set follows fork, clone and exec here, in the kernel, before the child runs its first instruction. */
+
+INLINE void life_fill(struct rec_lifecycle *r, struct task_struct *task, u32 kind, u32 proc, u64 now)
+{
+	struct cred *real = READ(task, real_cred), *effective = READ(task, cred);
+
+	r->at_ns = now;
+	r->kind = kind;
+	r->proc = proc;
+	r->tgid = READ(task, tgid);
+	r->tid = READ(task, pid);
+	r->uid = READ(real, uid_val);
+	r->euid = READ(effective, euid_val);
+	r->gid = READ(real, gid_val);
+	r->start_ns = READ(task, start_time);
+	read_kernel_str(r->comm, COMM_BYTES, task->comm);
+}
+
+#define life_send(ctx, r) ({ \
+	ledger_add(LANE_LIFECYCLE, COUNTED); \
+	lane_send(ctx, MAP_LIFECYCLE, LANE_LIFECYCLE, r, sizeof(*(r)), RB_NO_WAKEUP); })
+
+PROBE(on_fork)(u64 *ctx)
+{
+	struct task_struct *parent = (void *)ctx[0], *child = (void *)ctx[1];
+	struct task_state *s = state_of(parent, READ(parent, pid)), *c;
+	struct rec_lifecycle r = {};
+	u32 tid = READ(child, pid), parent_tgid = READ(parent, tgid);
+	int thread = READ(child, tgid) == parent_tgid;
+
+	if (!s)
+		return 0;
+	c = state_create(child, tid);
+	if (!c) {
+		/* No memory for its state: the child goes untraced, and the ledger says so. */
+		ledger_add(LANE_LIFECYCLE, COUNTED);
+		ledger_add(LANE_LIFECYCLE, LOST);
+		return 0;
+	}
+	c->tid = tid;
+	if (s->flags & STATE_ASLEEP) {
+		c->flags = STATE_ASLEEP;   /* the census announces both */
+		return 0;
+	}
+	c->proc = thread ? s->proc : new_proc(this_cpu());
+	c->flags = STATE_NEWBORN | STATE_ANNOUNCED;
+	life_fill(&r, child, thread ? LIFE_THREAD : LIFE_FORK, c->proc, clock_ns());
+	r.parent_proc = s->proc;
+	r.parent_tgid = parent_tgid;
+	life_send(ctx, &r);
+	return 0;
+}
+
+PROBE(on_exec)(u64 *ctx)
+{
+	struct task_struct *task = (void *)ctx[0];
+	struct linux_binprm *bprm = (void *)ctx[2];
+	u32 old_tid = ctx[1], tid = READ(task, pid);
+	struct task_state *s = state_of(task, old_tid);
+	struct rec_lifecycle r = {};
+	struct mm_struct *mm;
+	void *filename, *interp;
+	u64 argv;
+
+	if (!s)
+		return 0;
+#if !TASK_STORAGE
+	if (old_tid != tid) {
+		/* A thread that is not the leader takes the leader's tid; its state has to move with it. */
+		struct task_state moved = *s;
+
+		map_update(MAP(MAP_TASKS), &tid, &moved, 0);
+		state_forget(old_tid);
+		s = map_lookup(MAP(MAP_TASKS), &tid);
+		if (!s)
+			return 0;
+	}
+#endif
+	s->tid = tid;
+	if (s->flags & STATE_ASLEEP)
+		return 0;
+	life_fill(&r, task, LIFE_EXEC, s->proc, clock_ns());
+	r.old_tid = old_tid;
+	filename = READ(bprm, filename);
+	interp = READ(bprm, interp);
+	r.filename_id = intern_kernel_str(ctx, filename);
+	r.interp_id = interp == filename ? r.filename_id : intern_kernel_str(ctx, interp);
+	/* The new stack has just been written, so its pages are there; the old program's argv is already gone. */
+	mm = READ(task, mm);
+	argv = READ(mm, arg_start);
+	r.argv_id = intern_user_block(ctx, (void *)argv, READ(mm, arg_end) - argv);
+	s->exec_file = r.filename_id;
+	s->exec_argv = r.argv_id;
+	s->flags = (s->flags | STATE_EXECED) & ~STATE_HELD;
+	life_send(ctx, &r);
+	return 0;
+}
+
+#define SIGNAL_GROUP_EXIT 4
+
+PROBE(on_exit)(u64 *ctx)
+{
+	struct task_struct *task = (void *)ctx[0];
+	struct task_state *s = state_of(task, READ(task, pid));
+	struct signal_struct *signal = READ(task, signal);
+	struct rec_lifecycle life = {};
+	struct rec_syscall call;
+	u64 now = clock_ns();
+
+	if (!s)
+		return 0;
+	if (finish_open_call(s, &call, now)) {
+		totals_add(s->proc, s->sysno, CALL_UNFINISHED, 0, 0, 0);
+#if DETAIL
+		record_send(ctx, s, &call);
+#endif
+	}
+	if (!(s->flags & STATE_ASLEEP)) {
+		life_fill(&life, task, LIFE_EXIT, s->proc, now);
+		/* Several last threads may all find the count at zero; the reader takes the latest. */
+		life.process_ended = READ(signal, live_counter) == 0;
+		life.exit_code = READ(signal, flags) & SIGNAL_GROUP_EXIT ? READ(signal, group_exit_code) : READ(task, exit_code);
+		life.cpu_ns = READ(task, se_sum_exec_runtime);
+		if (life.process_ended) {
+			life.cpu_ns += READ(signal, sum_sched_runtime);
+			life.peak_rss_bytes = READ(signal, maxrss) * PAGE_BYTES;
+		}
+		life_send(ctx, &life);
+	}
+	s->flags = STATE_ASLEEP;           /* whatever still runs of it is the kernel's own tidying up */
+	state_forget(READ(task, pid));
+	return 0;
+}

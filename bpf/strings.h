@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Interned strings: records carry a 64-bit id, the bytes travel once. The id is a keyed hash; the key is drawn anew in
+ * each session, so a target cannot prepare two names with one id. Long strings are rare: they get an id of their own and
+ * travel at each use.
+ *
+ * An id enters MAP_SEEN only after its bytes are in the ring: a string that found no room is sent again at its next use.
+ */
+#pragma once
+#include "lanes.h"
+
+/*
+ * Whole words only: the bytes behind the end are made zero first, the buffer has room for them. The verifier walks every
+ * round, at 80 ms for a page of text; hence INTERN_BYTES.
+ */
+INLINE u64 hash_bytes(struct scratch *s, u32 kept)
+{
+	u32 zero = 0, last = kept / 8, i;
+	struct control *control = map_lookup(MAP(MAP_CONTROL), &zero);
+	u64 hash = control ? control->seed : 0;
+	u64 *words = (u64 *)s->bytes;
+
+	if (last > INTERN_BYTES / 8)
+		return 0;
+	words[last] &= (1ULL << (kept % 8 * 8)) - 1;
+	/*
+	 * The verifier needs both bounds in each round. A compiler that can count the rounds folds them into one, or
+	 * unrolls and walks by pointer; so it must not be able to count.
+	 */
+#pragma clang loop unroll(disable)
+	for (i = 0; i <= INTERN_BYTES / 8; i++) {
+		if (i > last)
+			break;
+		hash ^= words[i];
+		hash *= 0x9fb21c651e98df25ULL;
+		hash ^= hash >> 32;
+		asm volatile("" : "+r"(i));
+	}
+	hash = (hash ^ kept) * 0xd6e8feb86659fd93ULL;
+	hash = (hash ^ hash >> 29) & ~STRING_ONCE;
+	return hash ? hash : 1;
+}
+
+/* Sends scratch->bytes[0..kept) unless it was sent before; returns its id. */
+INLINE u64 intern(void *ctx, struct scratch *s, u32 kept, u32 length)
+{
+	u64 id, wake;
+	u8 one = 1;
+
+	if (kept > ARGV_BYTES)
+		return 0;
+	if (kept <= INTERN_BYTES) {
+		id = hash_bytes(s, kept);
+		if (map_lookup(MAP(MAP_SEEN), &id))
+			return id;
+	} else {
+		s->sent_once += 1;
+		id = STRING_ONCE | (u64)this_cpu() << 48 | s->sent_once;
+	}
+	s->head.id = id;
+	s->head.length = length;
+	s->head.kept = kept;
+	s->head.flags = length > kept ? STRING_CUT : 0;
+	s->sent += 1;
+	wake = s->sent % WAKE_STRINGS && kept <= PATH_BYTES ? RB_NO_WAKEUP : RB_FORCE_WAKEUP;
+	ledger_add(LANE_STRINGS, COUNTED);
+	if (!lane_send(ctx, MAP_STRINGS, LANE_STRINGS, &s->head, sizeof(s->head) + kept, wake) && kept <= INTERN_BYTES)
+		map_update(MAP(MAP_SEEN), &id, &one, 0);
+	return id;
+}
+
+/* Both return 0 where the string cannot be read. The readers count the closing NUL, we do not. */
+INLINE u64 intern_user_str(void *ctx, const void *from)
+{
+	struct scratch *s = scratch();
+	long n;
+
+	if (!s)
+		return 0;
+	n = read_user_str(s->bytes, PATH_BYTES + 2, from);
+	if (n <= 0)
+		return 0;
+	/* One byte more than is kept tells a string that just fits from one that is longer, nobody knows by how much. */
+	return intern(ctx, s, n - 1 > PATH_BYTES ? PATH_BYTES : n - 1, n - 1);
+}
+INLINE u64 intern_kernel_str(void *ctx, const void *from)
+{
+	struct scratch *s = scratch();
+	long n;
+
+	if (!s)
+		return 0;
+	n = read_kernel_str(s->bytes, PATH_BYTES, from);
+	if (n <= 0)
+		return 0;
+	return intern(ctx, s, n - 1, n - 1);
+}
+
+/* A block of user memory, cut at ARGV_BYTES. */
+INLINE u64 intern_user_block(void *ctx, const void *from, u64 length)
+{
+	struct scratch *s = scratch();
+	u32 kept = length > ARGV_BYTES ? ARGV_BYTES : length;
+
+	if (!s || !length || read_user(s->bytes, kept, from))
+		return 0;
+	return intern(ctx, s, kept, length);
+}

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Syscalls: sys_enter notes what sys_exit cannot know, sys_exit counts and sends. */
+#include "task.h"
+#include "totals.h"
+#include "strings.h"
+
+INLINE u32 sysno_of(s64 number, int compat)
+{
+	if ((u64)number >= SYSNO_UNKNOWN)
+		return SYSNO_UNKNOWN;
+	return compat ? number + SYSNO_COMPAT : number;
+}
+
+#if TASK_STORAGE
+INLINE int current_is_compat(struct pt_regs *regs)
+{
+	return is_compat(current_task(), regs);
+}
+#else
+/* Without bpf_get_current_task_btf (5.11) the task is an address, not a typed pointer. */
+INLINE int current_is_compat(struct pt_regs *regs)
+{
+#if defined(ARCH_X86_64)
+	struct task_struct *task = (void *)current_task_address();
+	u32 status = 0;
+
+	read_kernel(&status, sizeof(status), &task->thread_info_status);
+	return status & TS_COMPAT;
+#else
+	return is_compat(0, regs);
+#endif
+}
+#endif
+
+PROBE(on_sys_enter)(u64 *ctx)
+{
+	struct task_state *s = current_state();
+	struct plan *plan;
+	u32 sysno;
+
+	if (!s)
+		return 0;
+	sysno = sysno_of(ctx[1], current_is_compat((void *)ctx[0]));
+	plan = map_lookup(MAP(MAP_PLANS), &sysno);
+	if (!plan)
+		return 0;
+	/* Which exec it will be, nobody knows before it succeeds. */
+	if (s->flags & STATE_ASLEEP || (s->flags & STATE_HELD && !(plan->flags & PLAN_EXEC)))
+		return 0;
+	if (!(plan->flags & PLAN_TRACED)) {
+		s->flags &= ~STATE_OF_CALL;
+		return 0;
+	}
+	s->sysno = sysno;
+	s->flags = (s->flags & ~STATE_OF_CALL) | STATE_OPEN;
+	s->regs = ctx[0];
+#if !COUNTS_ONLY
+	s->enter_ns = clock_ns();
+#endif
+	return 0;
+}
+
+#if DETAIL
+INLINE u64 slot_value(void *ctx, struct slot *slot, u64 *arguments, u32 *call_flags)
+{
+	u64 a = arguments[slot->a & 7], id;
+
+	if (slot->kind == SLOT_PAIR)
+		return (u32)a | arguments[slot->b & 7] << 32;
+	if (slot->kind != SLOT_STRING)
+		return a;
+	/*
+	 * Read at exit: the kernel has just read the same bytes, so the page is there; at entry it may not be.
+	 * The price is that another thread may have written to the buffer meanwhile.
+	 */
+	id = intern_user_str(ctx, (void *)a);
+	if (!id)
+		*call_flags |= CALL_UNREADABLE;
+	return id;
+}
+
+INLINE void record_fill(struct rec_syscall *r, struct task_state *s, u32 sysno, u32 call_flags, u64 start, u64 duration, s64 ret)
+{
+	if (duration >> 48)
+		duration = (1ULL << 48) - 1;
+	r->start_ns = start;
+	r->packed = duration | (u64)sysno << 48 | (u64)call_flags << 60;
+	r->proc = s->proc;
+	r->tid = s->tid;
+	r->ret = ret;
+}
+
+INLINE void record_send(void *ctx, struct task_state *s, struct rec_syscall *r)
+{
+	s->sent += 1;
+	lane_send(ctx, MAP_SYSCALLS, LANE_SYSCALLS, r, sizeof(*r), s->sent % WAKE_EVERY ? RB_NO_WAKEUP : RB_FORCE_WAKEUP);
+}
+
+INLINE int sampled_out(struct plan *plan, u64 duration, s64 ret)
+{
+	u32 zero = 0;
+	struct control *control;
+
+	if (plan->keep_one_in <= 1 || plan->flags & PLAN_ALWAYS || (u64)ret >= (u64)-4095)
+		return 0;
+	control = map_lookup(MAP(MAP_CONTROL), &zero);
+	if (!control || duration >= control->slow_ns || random_u32() % plan->keep_one_in == 0)
+		return 0;
+	ledger_add(LANE_SYSCALLS, SAMPLED_OUT);
+	return 1;
+}
+#endif
+
+/*
+ * A call that is interrupted because the thread is about to die ends inside the kernel with a request to be restarted, but
+ * nobody is left to see it: for the program it never returned.
+ */
+#define ERESTARTSYS 512
+#define ERESTART_RESTARTBLOCK 516
+#define SIGKILL_BIT (1ULL << 8)
+INLINE int killed_in_call(s64 ret)
+{
+	struct task_struct *task;
+	u64 pending = 0;
+
+	if (ret > -ERESTARTSYS || ret < -ERESTART_RESTARTBLOCK)
+		return 0;
+	task = (void *)current_task_address();
+	read_kernel(&pending, sizeof(pending), &task->pending_signal_sig);
+	return (pending & SIGKILL_BIT) != 0;
+}
+
+PROBE(on_sys_exit)(u64 *ctx)
+{
+	struct task_state *s = current_state();
+	struct pt_regs *regs = (void *)ctx[0];
+	s64 ret = ctx[1];
+	u32 sysno, flags, call_flags = 0;
+	u64 start = 0, duration = 0;
+	struct plan *plan;
+
+	if (!s)
+		return 0;
+	flags = s->flags;
+	if (flags & STATE_ASLEEP)
+		return 0;
+	s->flags = flags & ~STATE_OF_CALL;
+	if (flags & STATE_HELD)
+		return 0;
+	if (flags & STATE_OPEN) {
+		sysno = s->sysno;
+		if (flags & STATE_MIDWAY)
+			call_flags = CALL_UNTIMED;
+	} else {
+		/* x86-64 lets a child end its parent's fork once more; arm64 does not. */
+		if (flags & STATE_NEWBORN)
+			return 0;
+		/* Denied by seccomp before sys_enter. */
+		sysno = sysno_of(call_number(regs), current_is_compat(regs));
+		call_flags = CALL_UNTIMED;
+	}
+	plan = map_lookup(MAP(MAP_PLANS), &sysno);
+	if (!plan || !(plan->flags & PLAN_TRACED))
+		return 0;
+#if !COUNTS_ONLY
+	start = clock_ns();
+	if (!call_flags) {
+		duration = start - s->enter_ns;
+		start = s->enter_ns;
+	}
+#endif
+	if (killed_in_call(ret))
+		call_flags |= CALL_UNFINISHED;
+	totals_add(s->proc, sysno, call_flags, ret, plan->flags, duration);
+#if DETAIL
+	if (sampled_out(plan, duration, ret))
+		return 0;
+	struct rec_syscall r;
+
+	if (flags & STATE_EXECED) {
+		call_flags |= CALL_EXECED;
+		r.slots[0] = s->exec_file;
+		r.slots[1] = s->exec_argv;
+		r.slots[2] = 0;
+	} else if (sysno < SYSNO_COMPAT && !(plan->flags & PLAN_SLOTS)) {
+		r.slots[0] = ARGUMENT_0(regs);
+		r.slots[1] = ARGUMENT_1(regs);
+		r.slots[2] = ARGUMENT_2(regs);
+	} else {
+		u64 arguments[8] = {};
+
+		load_arguments(regs, sysno >= SYSNO_COMPAT, arguments);
+#pragma clang loop unroll(disable)
+		for (u32 i = 0; i < STRING_SLOTS; i++)
+			r.slots[i] = slot_value(ctx, &plan->slots[i], arguments, &call_flags);
+	}
+	record_fill(&r, s, sysno, call_flags, start, duration, ret);
+	record_send(ctx, s, &r);
+#endif
+	return 0;
+}
+
+#if DETAIL
+/* Arguments of a call that has not returned. Its strings stay unread: the memory is gone, or another process's. */
+INLINE void open_arguments(struct task_state *s, u32 sysno, struct rec_syscall *r, u32 *call_flags)
+{
+	struct plan *plan = map_lookup(MAP(MAP_PLANS), &sysno);
+	u64 arguments[8] = {};
+	struct pt_regs copy;
+
+	if (!plan || read_kernel(&copy, sizeof(copy), (void *)s->regs)) {
+		*call_flags |= CALL_UNREADABLE;
+		return;
+	}
+	load_arguments(&copy, sysno >= SYSNO_COMPAT, arguments);
+#pragma clang loop unroll(disable)
+	for (u32 i = 0; i < STRING_SLOTS; i++) {
+		struct slot *slot = &plan->slots[i];
+
+		if (!(plan->flags & PLAN_SLOTS))
+			r->slots[i] = arguments[i];
+		else if (slot->kind == SLOT_STRING)
+			*call_flags |= CALL_UNREADABLE;
+		else if (slot->kind == SLOT_PAIR)
+			r->slots[i] = (u32)arguments[slot->a & 7] | arguments[slot->b & 7] << 32;
+		else
+			r->slots[i] = arguments[slot->a & 7];
+	}
+}
+#endif
+
+/* The open call of a thread that dies in it, or that is still in it when the trace ends. */
+INLINE int finish_open_call(struct task_state *s, struct rec_syscall *r, u64 now)
+{
+	u32 sysno = s->sysno;
+
+	if (!(s->flags & STATE_OPEN) || s->flags & (STATE_ASLEEP | STATE_HELD))
+		return 0;
+#if DETAIL
+	u32 call_flags = CALL_UNFINISHED;
+	u64 start = s->enter_ns;
+
+	if (s->flags & STATE_MIDWAY) {
+		call_flags |= CALL_UNTIMED;
+		start = now;
+	}
+	r->slots[0] = r->slots[1] = r->slots[2] = 0;
+	open_arguments(s, sysno, r, &call_flags);
+	record_fill(r, s, sysno, call_flags, start, now - start, 0);
+#endif
+	return 1;
+}

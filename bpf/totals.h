@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Exact totals by process and syscall, counted on the CPU where the call ends: no lock, no atomic, nothing sampled. */
+#pragma once
+#include "lanes.h"
+
+INLINE u32 histogram_bucket(u64 ns)
+{
+	u32 v = ns >> HISTOGRAM_SHIFT, bucket = 0;
+
+	if (ns >> (HISTOGRAM_SHIFT + 31))
+		return HISTOGRAM_BUCKETS - 1;
+	if (v >> 16) { bucket += 16; v >>= 16; }
+	if (v >> 8) { bucket += 8; v >>= 8; }
+	if (v >> 4) { bucket += 4; v >>= 4; }
+	if (v >> 2) { bucket += 2; v >>= 2; }
+	bucket += v >> 1;
+	return bucket & (HISTOGRAM_BUCKETS - 1);
+}
+
+INLINE struct totals *totals_of(u32 proc, u32 sysno)
+{
+	struct totals_key key = { .proc = proc, .sysno = sysno, .cpu = this_cpu() };
+	struct totals *t = map_lookup(MAP(MAP_TOTALS), &key);
+
+	if (!t) {
+		struct scratch *s = scratch();
+
+		if (s)
+			map_update(MAP(MAP_TOTALS), &key, &s->nothing, BPF_NOEXIST_);
+		t = map_lookup(MAP(MAP_TOTALS), &key);
+	}
+	if (t)
+		return t;
+	/* Full: the process loses its own row, the session not one call. */
+	ledger_add(LANES, COUNTED);
+	return map_lookup(MAP(MAP_OVERFLOW), &sysno);
+}
+
+INLINE void totals_add(u32 proc, u32 sysno, u32 call_flags, s64 ret, u32 plan_flags, u64 duration)
+{
+	struct totals *t = totals_of(proc, sysno);
+
+	if (!t)
+		return;
+	t->calls += 1;
+	if (call_flags & CALL_UNFINISHED)
+		t->unfinished += 1;
+	else if ((u64)ret >= (u64)-4095)
+		t->errors += 1;
+	else if (plan_flags & PLAN_BYTES)
+		t->bytes += ret;
+#if !COUNTS_ONLY
+	if (call_flags & (CALL_UNFINISHED | CALL_UNTIMED))
+		return;            /* no latency is known: not even a zero */
+	t->total_ns += duration;
+	if (duration > t->max_ns)
+		t->max_ns = duration;
+	t->histogram[histogram_bucket(duration)] += 1;
+#endif
+}

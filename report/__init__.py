@@ -1,0 +1,1 @@
+"""The reading side: explains and renders sessions; needs neither root nor BCC."""

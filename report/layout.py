@@ -1,0 +1,103 @@
+"""Tables and lines of text that fit a width: columns give way in the order of their worth, and every cut is marked.
+
+Rich measures (wide and combining characters) and colours; what goes where is decided here, so that it can be relied upon
+at 40 columns as at 200, and so that without a terminal nothing is cut at all.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+from rich.text import Text
+
+__all__ = ("Column", "fit", "flow", "table", "wrapped")
+
+_GAP = 2
+_NARROWEST = 16  # what a flexible column is left with before other columns have to go
+_STAYS = 9  # the worth of a column that never goes
+_ELLIPSIS = "…"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column. The one flexible column of a table takes what room the others leave."""
+
+    title: str
+    worth: int = _STAYS  # the least worth goes first
+    left: bool = False
+    flexible: bool = False
+    cut_start: bool = False  # of paths the end tells most
+
+
+def fit(text: str, width: int | None, cut_start: bool = False) -> str:
+    """The text in this many cells, with an ellipsis where something was cut off; no width, no cut."""
+    if width is None or cell_len(text) <= width:
+        return text
+    kept = max(width - 1, 0)
+    while cell_len(part := text[len(text) - kept :] if cut_start else text[:kept]) > width - 1 and kept:
+        kept -= 1
+    return _ELLIPSIS + part if cut_start else part + _ELLIPSIS
+
+
+def flow(parts: Iterable[str | Text], width: int | None, between: str = " · ") -> list[Text]:
+    """The parts one after the other, on as many lines as they need."""
+    lines: list[Text] = []
+    for part in parts:
+        text = part if isinstance(part, Text) else Text(part)
+        if text.cell_len > (width or text.cell_len):
+            text = Text(fit(text.plain, width), text.style)
+        if lines and (width is None or lines[-1].cell_len + cell_len(between) + text.cell_len <= width):
+            lines[-1] = Text.assemble(lines[-1], (between, "dim"), text)
+        else:
+            lines.append(text)
+    return lines
+
+
+def table(columns: Sequence[Column], rows: Sequence[Sequence[str | Text]], width: int | None) -> list[Text]:
+    """Title line, rows, and a last line that names the columns for which there was no room."""
+    cells = [[cell if isinstance(cell, Text) else Text(cell) for cell in row] for row in rows]
+    widths = [max([cell_len(column.title), *(row[index].cell_len for row in cells)]) for index, column in enumerate(columns)]
+    shown = list(range(len(columns)))
+    dropped: list[int] = []
+    while width is not None and _least(columns, widths, shown) > width:
+        weakest = min(shown, key=lambda index: (columns[index].worth, -index))
+        if columns[weakest].worth >= _STAYS:
+            break
+        shown.remove(weakest)
+        dropped.append(weakest)
+    if width is not None:
+        for index in shown:
+            if columns[index].flexible:
+                others = sum(widths[other] for other in shown if other != index) + _GAP * (len(shown) - 1)
+                widths[index] = max(min(widths[index], width - others), 2)
+    titles = [Text(column.title, "bold") for column in columns]
+    lines = [_line([(columns[index], row[index], widths[index]) for index in shown]) for row in (titles, *cells)]
+    if dropped:
+        names = ", ".join(columns[index].title for index in sorted(dropped))
+        lines += [Text(part, "dim") for part in wrapped(f"(no room for: {names})", width)]
+    return lines
+
+
+def wrapped(sentence: str, width: int | None) -> list[str]:
+    """A sentence on as many lines as it needs."""
+    return [sentence] if width is None else textwrap.wrap(sentence, width) or [""]
+
+
+def _least(columns: Sequence[Column], widths: Sequence[int], shown: Sequence[int]) -> int:
+    """The cells that the shown columns need at the least."""
+    return sum(min(widths[index], _NARROWEST) if columns[index].flexible else widths[index] for index in shown) + _GAP * (len(shown) - 1)
+
+
+def _line(cells: Iterable[tuple[Column, Text, int]]) -> Text:
+    line = Text()
+    for number, (column, cell, width) in enumerate(cells):
+        text = Text(fit(cell.plain, width, column.cut_start), cell.style)
+        gap = " " * (width - text.cell_len)
+        line.append(" " * _GAP if number else "")
+        line.append_text(text if column.left else Text(gap))
+        line.append_text(Text(gap) if column.left else text)
+    line.rstrip()
+    return line

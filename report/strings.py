@@ -1,0 +1,39 @@
+"""Interned strings by their id, decoded; one that was lost is told from one that is empty."""
+
+from __future__ import annotations
+
+from tracer.records import StringFlag
+from tracer.session.reader import Session
+
+__all__ = ("Strings",)
+
+_TEXTS_KEPT = 1 << 16  # decoded; the bytes of all are in memory anyway
+
+
+class Strings:
+    """All strings of a session. Bytes that are no UTF-8 come as surrogates, as Python does it for file names."""
+
+    def __init__(self, session: Session) -> None:
+        self._entries = session.strings()
+        self._texts: dict[int, str | None] = {}
+
+    def text(self, number: int) -> str | None:
+        """The string of this id; None if it could not be read in the target, or was lost."""
+        if number not in self._texts:
+            if len(self._texts) > _TEXTS_KEPT:
+                self._texts.clear()
+            entry = self._entries.get(number) if number else None
+            self._texts[number] = None if entry is None else entry.data.decode("utf-8", "surrogateescape")
+        return self._texts[number]
+
+    def is_cut(self, number: int) -> bool:
+        """Whether the string was longer than what was kept of it."""
+        entry = self._entries.get(number)
+        return entry is not None and bool(entry.flags & StringFlag.CUT)
+
+    def words(self, number: int) -> tuple[tuple[str, ...], str]:
+        """A list of arguments, and its state: "whole", "cut" at what is kept, "lost", "unknown" if it could not be read."""
+        block = self.text(number)
+        if block is None:
+            return (), "lost" if number else "unknown"
+        return tuple(block.removesuffix("\0").split("\0")), "cut" if self.is_cut(number) else "whole"

@@ -1,0 +1,68 @@
+"""The benchmark end to end, with the least effort: figures are not judged here, whether they are true counts is."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.kernel.support import need
+from tracer.bench import calls, streams, whole
+from tracer.bench.empty import empty_probes
+from tracer.bench.lab import Lab, lab
+from tracer.bench.rows import Row
+from tracer.bench.suite import Effort, host, measure
+from tracer.kernel.image import image
+from tracer.kernel.sys import arch
+from tracer.syscalls.names import number
+
+LEAST = Effort(call_rounds=1, calls=1000, starts=1, first_starts=1, pairs=1, floods=1, flood_s=0.1)
+
+
+@pytest.fixture
+def here() -> Iterator[Lab]:
+    with lab() as made:
+        yield made
+
+
+def test_everything_is_measured() -> None:
+    told: list[str] = []
+    rows = {row.budget.what: row for row in measure(LEAST, told.append)}
+    optional = {calls.SYSCOUNT.what}
+    assert len(rows) == 14
+    for what, row in rows.items():
+        assert row.value is not None or what in optional, row.note
+    assert rows[streams.EVENTS.what].broken is False, rows[streams.EVENTS.what].note
+    assert any("time per call" in line for line in told)
+    assert set(host()) == {"kernel", "machine", "cpus", "load"}
+
+
+def test_an_attached_round_is_counted_exactly(here: Lab) -> None:
+    sysno = number(arch(), "getppid")
+    assert sysno is not None
+    with here.start("calls", "getppid", "1400") as storm:
+        storm.round()
+        with here.attached(storm.pid) as session:
+            storm.round()
+            storm.round()
+    assert session.calls[sysno] == 2 * 1400
+    assert session.ledger["syscalls"]["delivered"] == session.ledger["syscalls"]["counted"] >= 2 * 1400
+    assert session.peak_mb > 0
+    assert session.size == os.path.getsize(os.path.join(here.folder, "attached.ebt"))
+
+
+def test_empty_probes_are_gone_afterwards(here: Lab) -> None:
+    before = set(os.listdir("/proc/self/fd"))
+    with empty_probes(image("full", "ring")[0]):
+        assert len(set(os.listdir("/proc/self/fd")) - before) >= 4  # two programs, two links
+    assert set(os.listdir("/proc/self/fd")) == before
+
+
+def test_the_first_start_leaves_the_real_cache_alone(here: Lab) -> None:
+    need(os.geteuid() == 0, "needs root")
+    image("full", "ring")
+    before = {entry.name: entry.stat().st_mtime_ns for entry in os.scandir("/var/cache/ebtrace")}
+    row: Row = whole.first_start(here, 1)
+    assert row.value is not None, row.note
+    assert {entry.name: entry.stat().st_mtime_ns for entry in os.scandir("/var/cache/ebtrace")} == before

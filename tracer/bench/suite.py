@@ -1,0 +1,82 @@
+"""All rows of the benchmark, in the order in which they are shown."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from tracer.bench.calls import BUDGETS, SYSCOUNT, added_time
+from tracer.bench.lab import Lab, lab
+from tracer.bench.rows import Budget, Row
+from tracer.bench.streams import DISK, EVENTS, MEMORY, NETWORK, SIZE, disk, flood, network
+from tracer.bench.whole import COMPILE, FIND, FIRST, PYTHON, WARM, first_start, overhead, warm_start
+from tracer.errors import EbtraceError, HostError
+from tracer.kernel.image import image
+
+__all__ = ("FULL", "QUICK", "Effort", "host", "measure")
+
+_Part = tuple[tuple[Budget, ...], Callable[[], list[Row]]]
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How often and how long."""
+
+    call_rounds: int
+    calls: int
+    starts: int
+    first_starts: int
+    pairs: int  # of whole programs, network and disk
+    floods: int
+    flood_s: float
+
+
+FULL = Effort(call_rounds=7, calls=1_000_000, starts=25, first_starts=3, pairs=7, floods=3, flood_s=10)
+QUICK = Effort(call_rounds=3, calls=200_000, starts=5, first_starts=1, pairs=3, floods=1, flood_s=2)
+
+
+def host() -> dict[str, Any]:
+    """Where the figures come from. What else runs takes its share of them: the load says how much."""
+    system = os.uname()
+    return {"kernel": system.release, "machine": system.machine, "cpus": len(os.sched_getaffinity(0)), "load": round(os.getloadavg()[0], 2)}
+
+
+def measure(effort: Effort, told: Callable[[str], None]) -> list[Row]:
+    """Runs everything; ``told`` hears what is being measured. Raises HostError where the host lacks something that all rows need.
+
+    Whatever else fails costs its own rows, and they say why.
+    """
+    told("compiling")
+    with lab() as here:
+        for mode in ("summary", "counts"):
+            image(mode, "ring")  # no round is to wait for a compiler
+        probes = image("full", "ring")[0]
+        rows: list[Row] = []
+        for budgets, run in _parts(here, probes, effort, told):
+            try:
+                rows += run()
+            except HostError:
+                raise
+            except EbtraceError as error:
+                rows += [budget.failed(error.message) for budget in budgets]
+    return rows
+
+
+def _parts(here: Lab, probes: dict[str, Any], effort: Effort, told: Callable[[str], None]) -> Iterator[_Part]:
+    """What is measured together, and the rows that are lost when it fails."""
+    for budget in (COMPILE, PYTHON, FIND):
+        yield (budget,), partial(_one, overhead, here, budget, effort.pairs, told)
+    yield (*BUDGETS.values(), SYSCOUNT), partial(added_time, here, probes, effort.call_rounds, effort.calls, told)
+    told("start-up")
+    yield (WARM,), partial(_one, warm_start, here, effort.starts)
+    yield (FIRST,), partial(_one, first_start, here, effort.first_starts)
+    yield (EVENTS, MEMORY, SIZE), partial(flood, here, effort.floods, effort.flood_s, told)
+    yield (NETWORK,), partial(_one, network, here, effort.pairs, told)
+    yield (DISK,), partial(_one, disk, here, effort.pairs, told)
+
+
+def _one(run: Callable[..., Row], *arguments: Any) -> list[Row]:
+    return [run(*arguments)]

@@ -1,0 +1,69 @@
+"""The command line of ebtrace: one module per subcommand, imported only when that subcommand is typed.
+
+`main` is the only place that catches errors: one line says what failed, one what to do, and the exit status is the error's.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from tracer.commands._workers import Prepare, prepare
+from tracer.errors import EbtraceError
+from tracer.target.signals import Interrupted
+from tracer.target.terminal import say
+
+__all__ = ("entry", "main")
+
+_TRACING = ("run", "attach")
+_INTERRUPTED = 130  # 128 + SIGINT
+_PIPE_BROKEN = 141  # 128 + SIGPIPE: what a shell shows for programs that this signal ends
+
+
+def entry() -> None:
+    """The console script."""
+    status = main(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError, AttributeError):  # closed, or broken as `main` has seen
+        pass
+    os._exit(status)  # taking the interpreter apart would only keep the user's prompt waiting for 5 ms more
+
+
+def main(argv: Sequence[str], prepare: Prepare = prepare) -> int:
+    """Runs one command line (without the program's name) and returns the exit status. ``prepare`` readies the worker; tests give their own."""
+    _occupy_standard_descriptors()
+    words = list(argv)
+    if words and words[0].startswith("-") and words[0] not in ("--help", "-h", "--version", "-V"):
+        words.insert(0, "attach")  # ebtrace -p PID
+    start = prepare() if words and words[0] in _TRACING else None
+    try:
+        from tracer.commands._cli import run_command  # click: after the worker's fork, which neither needs it nor waits for it
+
+        status = run_command(words, start)
+        if sys.stdout is not None:  # None: started with stdout closed
+            sys.stdout.flush()
+        return status
+    except EbtraceError as error:
+        say(f"ebtrace: {error.message}" + (f"\n{error.remedy}" if error.remedy else ""))
+        return error.status
+    except Interrupted as interrupted:
+        return interrupted.status
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except BrokenPipeError:
+        return _PIPE_BROKEN
+    except OSError as error:
+        where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, (str, bytes)) else ""
+        say(f"ebtrace: {where}{error.strerror or error}")
+        return EbtraceError.status
+
+
+def _occupy_standard_descriptors() -> None:
+    """Where stdin, stdout or stderr was closed by whoever started ebtrace, no pipe of ours may take its number. The target gets it closed."""
+    for standard in range(3):
+        try:
+            os.fstat(standard)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)  # takes the lowest free number: this one

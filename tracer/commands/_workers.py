@@ -1,0 +1,185 @@
+"""Gets the privileged half going: a fork of this process when it may trace, else a process started through sudo."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tracer.errors import EbtraceError, PermissionMissing
+from tracer.link import Link, detach, peer
+from tracer.target.privilege import can_trace
+from tracer.target.signals import Interrupted
+from tracer.target.terminal import suspend
+
+__all__ = ("BEGUN_NS", "Prepare", "StartWorker", "Worker", "fork_worker", "prepare", "sudo_worker")
+
+_JOIN_LIMIT_S = 20.0  # from sudo's consent to the worker's connection; typing the password has no limit but sudo's own
+_TICK_MS = 20  # how late sudo's end may be noticed
+_ROOT_REMEDY = "run it as root, or give this user the rights that `ebtrace doctor` lists"
+
+BEGUN_NS = time.monotonic_ns() - time.process_time_ns()  # when this process was started: up to here it has done nothing but compute
+
+
+@dataclass
+class Worker:
+    """The privileged half: how to talk to it, and its process id."""
+
+    link: Link
+    pid: int
+    child: bool  # forked by this process, which can then say how it died
+
+    def leave(self, patience_s: float) -> str:
+        """Waits until the worker has ended, ``patience_s`` seconds at most. How it died, if that is known, as "was killed by ...", else ""."""
+        deadline = time.monotonic() + patience_s
+        while not self.link.ended and time.monotonic() < deadline:
+            self.link.wait(deadline - time.monotonic())
+        if not self.child or not self.link.ended:
+            return ""
+        status = os.waitpid(self.pid, 0)[1]
+        self.child = False
+        if os.WIFSIGNALED(status):
+            return f"was killed by {signal.Signals(os.WTERMSIG(status)).name}"
+        return f"ended with status {os.WEXITSTATUS(status)}" if status else ""
+
+
+StartWorker = Callable[[], Worker]
+Prepare = Callable[[], StartWorker]
+
+
+def prepare() -> StartWorker:
+    """Called first of all in `main`: a worker that can be forked is, so that it loads its modules while the front parses its own words.
+
+    Should the command line turn out to be wrong, the worker finds its socket ended before any "start", and leaves.
+    """
+    if not can_trace():
+        return sudo_worker
+    worker = fork_worker(_serve)
+    return lambda: worker
+
+
+def fork_worker(serve: Callable[[socket.socket], int]) -> Worker:
+    """Forks a process that runs ``serve`` on its end of a socket pair."""
+    ours, theirs = socket.socketpair()
+    pid = os.fork()
+    if pid:
+        theirs.close()
+        return Worker(Link(ours), pid, child=True)
+    status = EbtraceError.status
+    try:
+        ours.close()
+        detach()
+        status = serve(theirs)
+    except Exception as error:  # its stderr is /dev/null: an error nobody foresaw is told through the socket, in place of a traceback
+        Link(theirs).send({"is": "failed", "message": f"the tracer failed: {_where(error)}", "remedy": "", "status": status})
+    finally:
+        os._exit(status)
+
+
+def sudo_worker(module: str = "tracer.worker", worker_uid: int = 0, patience_s: float = _JOIN_LIMIT_S) -> Worker:
+    """Starts ``python -m module`` through sudo, which asks for the password on the terminal itself if it must.
+
+    The worker connects to a socket in a folder that only this user can enter, and must run as ``worker_uid``. Raises PermissionMissing.
+    """
+    sudo = _find("sudo")
+    if sudo is None:
+        raise PermissionMissing("tracing needs root rights, and sudo is not installed", _ROOT_REMEDY)
+    folder = os.path.join(_runtime_folder(), f"ebtrace-{os.urandom(8).hex()}")
+    path = os.path.join(folder, "front")
+    os.mkdir(folder, 0o700)
+    try:
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(path)
+            listener.listen(1)
+            listener.setblocking(False)
+            # -I: neither the working directory nor PYTHON* variables may choose the code that runs as root.
+            pid = _spawn(sudo, ["sudo", "--", sys.executable, "-I", "-m", module, path])
+            return _await_worker(listener, pid, worker_uid, patience_s)
+    finally:
+        if os.path.exists(path):
+            os.unlink(path)
+        os.rmdir(folder)
+
+
+def _serve(connection: socket.socket) -> int:
+    from tracer.worker import serve
+
+    return serve(connection)
+
+
+def _await_worker(listener: socket.socket, sudo: int, worker_uid: int, patience_s: float) -> Worker:
+    """Waits for the worker's connection and for sudo's end: the worker has left it by then (see link.join), and the terminal is ours again."""
+    connection: socket.socket | None = None
+    running = True
+    deadline = float("inf")
+    poll = select.poll()
+    poll.register(listener, select.POLLIN)
+    while connection is None or running:
+        if time.monotonic() > deadline:
+            raise PermissionMissing(f"sudo ran, but the tracer did not answer within {patience_s:.0f} s", _ROOT_REMEDY)
+        ending = signal.sigpending() & {signal.SIGTERM, signal.SIGHUP}  # blocked by now; a Ctrl-C ends sudo, which says so
+        if ending:
+            raise Interrupted(min(ending))
+        if poll.poll(_TICK_MS):
+            connection = listener.accept()[0]
+            poll.unregister(listener)
+            if peer(connection)[1] != worker_uid:
+                raise PermissionMissing("sudo did not give the tracer root rights", _ROOT_REMEDY)
+            deadline = time.monotonic() + patience_s
+        pid, status = os.waitpid(sudo, os.WNOHANG | os.WUNTRACED) if running else (0, 0)
+        if pid and os.WIFSTOPPED(status):  # Ctrl-Z at the password
+            suspend()
+        elif pid:
+            _check_sudo(status)
+            running = False
+            deadline = time.monotonic() + patience_s
+    return Worker(Link(connection), peer(connection)[0], child=False)
+
+
+def _check_sudo(status: int) -> None:
+    if status == 0:
+        return
+    if signal.SIGINT in signal.sigpending() or (os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGINT):
+        raise PermissionMissing("cancelled: without root rights nothing can be traced", _ROOT_REMEDY)
+    raise PermissionMissing("sudo refused to start the tracer, and tracing needs root rights", _ROOT_REMEDY)
+
+
+def _spawn(program: str, command: list[str]) -> int:
+    """Starts sudo with the terminal, but with an ended pipe for stdin, and stderr for stdout.
+
+    With use_pty, the default of late, sudo feeds the terminal's input to its command, and so would swallow what is typed ahead for the
+    target, unless stdin is a pipe. It reads the password from /dev/tty.
+    """
+    variables = {"SUDO_PROMPT": "[sudo] password for %p, to start the tracer: ", **os.environ}
+    ended, end = os.pipe()
+    os.close(end)
+    try:
+        return os.posix_spawn(
+            program, command, variables, file_actions=[(os.POSIX_SPAWN_DUP2, ended, 0), (os.POSIX_SPAWN_DUP2, 2, 1)],
+            setsigmask=[], setsigdef=[signal.SIGPIPE, signal.SIGXFSZ])
+    finally:
+        os.close(ended)
+
+
+def _find(program: str) -> str | None:
+    candidates = (os.path.join(folder, program) for folder in os.environ.get("PATH", os.defpath).split(os.pathsep))
+    return next((path for path in candidates if os.access(path, os.X_OK)), None)
+
+
+def _runtime_folder() -> str:
+    """Where a socket may live: a path longer than 108 bytes cannot be bound."""
+    folder = os.environ.get("XDG_RUNTIME_DIR", "")
+    return folder if 0 < len(folder) < 60 and os.access(folder, os.W_OK | os.X_OK) else "/tmp"
+
+
+def _where(error: Exception) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = f" ({os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno})" if trace is not None else ""
+    return f"{type(error).__name__}: {error}{place}"

@@ -1,0 +1,140 @@
+"""The image cache: compiled probes, kept under the kernel and the sources that they were made from.
+
+An image is code that the kernel will run, so the cache is trusted only while its folder and file belong to this user and nobody
+else can write there; anything else is ignored and built anew. File: crc32 (4 bytes, little-endian), then msgpack.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import sys
+import zlib
+from typing import Any
+
+from tracer import __version__
+from tracer.errors import HostError
+
+__all__ = ("cache_folder", "cached", "image", "read_trusted", "write_trusted")
+
+
+def cache_folder() -> str:
+    """Where this user's images live: /var/cache/ebtrace for root, else ~/.cache/ebtrace."""
+    if os.geteuid() == 0:
+        return "/var/cache/ebtrace"
+    return os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "ebtrace")
+
+
+def _checksums() -> dict[str, list[int]]:
+    here = os.path.dirname(os.path.abspath(__file__))
+    sources = os.path.join(os.path.dirname(os.path.dirname(here)), "bpf")
+    files = [os.path.join(sources, name) for name in os.listdir(sources) if name.endswith((".c", ".h"))]
+    files += [os.path.join(here, name) for name in ("build.py", "shapes.py", "headers.py", "btf.py")]
+    found = {}
+    for path in sorted(files):
+        with open(path, "rb") as file:
+            data = file.read()
+        found[os.path.basename(path)] = [len(data), zlib.crc32(data)]
+    return found
+
+
+def _identity(mode: str, transport: str) -> str:
+    """Everything an image depends on, as text: kept inside the image and compared, so that a name clash cannot hurt."""
+    system = os.uname()
+    try:
+        with open("/sys/kernel/notes", "rb") as file:  # holds the GNU build id
+            notes = file.read().hex()
+    except OSError:
+        notes = ""
+    with open("/sys/devices/system/cpu/possible") as cpus:
+        possible = cpus.read().strip()
+    kernel = [system.release, system.version, system.machine, notes, possible]
+    return json.dumps({"ebtrace": __version__, "kernel": kernel, "mode": mode, "transport": transport, "sources": _checksums()})
+
+
+def _trusted(path: str, *, folder: bool) -> bool:
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return False
+    kind = stat.S_ISDIR(found.st_mode) if folder else stat.S_ISREG(found.st_mode)
+    return kind and found.st_uid == os.geteuid() and not found.st_mode & 0o077
+
+
+def read_trusted(path: str, identity: str) -> dict[str, Any] | None:
+    """What `write_trusted` wrote at ``path`` with this ``identity``; None where it is missing, damaged, foreign or not to be trusted."""
+    import msgpack
+
+    if not _trusted(os.path.dirname(path), folder=True) or not _trusted(path, folder=False):
+        return None
+    try:
+        with open(path, "rb") as file:
+            data = file.read()
+        if len(data) < 4 or zlib.crc32(data[4:]) != int.from_bytes(data[:4], "little"):
+            return None
+        found = msgpack.unpackb(data[4:])
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) and found.get("identity") == identity else None
+
+
+def write_trusted(path: str, value: dict[str, Any]) -> None:
+    """Best effort: on a read-only system every start compiles anew, and works."""
+    import msgpack
+
+    data = msgpack.packb(value)
+    part = f"{path}.{os.getpid()}"
+    try:
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        if not _trusted(os.path.dirname(path), folder=True):
+            return
+        fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(fd, "wb") as file:
+            file.write(zlib.crc32(data).to_bytes(4, "little") + data)
+        os.replace(part, path)
+    except OSError:
+        if os.path.lexists(part):
+            os.unlink(part)
+
+
+def _compile(mode: str, transport: str) -> dict[str, Any]:
+    import subprocess
+
+    import msgpack
+
+    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    start = f"import sys; sys.path.insert(0, {root!r}); from tracer.kernel.build import main; sys.exit(main())"
+    command = [sys.executable, "-c", start, mode, transport]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    if done.returncode == 0:
+        built: dict[str, Any] = msgpack.unpackb(done.stdout)
+        return built
+    lines = done.stderr.decode(errors="replace").strip().splitlines() or ["the compiler ended without a word"]
+    try:
+        told = json.loads(lines[-1])
+        error = HostError("\n".join([*lines[:-1], told["message"]]), told["remedy"])
+    except (ValueError, TypeError, KeyError):
+        error = HostError(f"compiling the probes failed: {lines[-1]}")
+    raise error
+
+
+def cached(mode: str, transport: str) -> dict[str, Any] | None:
+    """The probes for this kernel, if they are in the cache."""
+    return read_trusted(*_place(mode, transport))
+
+
+def image(mode: str, transport: str) -> tuple[dict[str, Any], bool]:
+    """The probes for this kernel, and whether they came from the cache. Raises HostError, PermissionMissing, CompilerMissing."""
+    path, identity = _place(mode, transport)
+    found = read_trusted(path, identity)
+    if found:
+        return found, True
+    built = _compile(mode, transport) | {"identity": identity}
+    write_trusted(path, built)
+    return built, False
+
+
+def _place(mode: str, transport: str) -> tuple[str, str]:
+    identity = _identity(mode, transport)
+    return os.path.join(cache_folder(), f"{mode}-{transport}-{zlib.crc32(identity.encode()):08x}.image"), identity

@@ -1,0 +1,166 @@
+"""The maps of one session: what they are, and reading and writing them. Numbers and values: bpf/records.h."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import struct
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from tracer.kernel.sys import bpf, bpf_in_place, buffer
+from tracer.records import ARGV_BYTES, CONTROL, HISTOGRAM_BUCKETS, LANE_COUNT, LANES, PLAN, STRING_HEAD, SYSNO_LIMIT, TASK_STATE, MapId
+
+__all__ = ("BpfMap", "MapPlan", "create", "map_plans")
+
+_CREATE, _LOOKUP, _UPDATE, _DELETE, _BTF_LOAD, _LOOKUP_BATCH, _UPDATE_BATCH, _DELETE_BATCH = 0, 1, 2, 3, 18, 24, 26, 27
+_HASH, _ARRAY, _PERF_EVENT_ARRAY, _PERCPU_ARRAY, _LRU_HASH, _RINGBUF, _TASK_STORAGE = 1, 2, 4, 6, 9, 27, 29
+_NO_PREALLOC = 1
+
+TOTALS_BYTES = 8 * (6 + HISTOGRAM_BUCKETS)
+# Rows of living processes, one for each syscall and CPU. A process beyond them is still counted, in the overflow row of its syscall.
+_TOTALS_ROWS = 16384
+_STRINGS_REMEMBERED = 32768
+
+
+class MapPlan(NamedTuple):
+    """How one map is created. ``value`` is the size on one CPU."""
+
+    kind: int
+    key: int
+    value: int
+    entries: int
+    flags: int = 0
+    percpu: bool = False
+
+
+class BpfMap(NamedTuple):
+    """An open map. Per-CPU values are read as one value for each possible CPU, each padded to 8 bytes."""
+
+    fd: int
+    plan: MapPlan
+    cpus: int
+
+    def _size(self) -> int:
+        return (self.plan.value + 7) // 8 * 8 * self.cpus if self.plan.percpu else self.plan.value
+
+    def lookup(self, key: bytes) -> bytes | None:
+        """The value (of all CPUs, one after the other), or None."""
+        key_memory, key_at = buffer(key)
+        value, value_at = buffer(self._size())
+        try:
+            bpf(_LOOKUP, struct.pack("<IIQQQ", self.fd, 0, key_at, value_at, 0))
+        except FileNotFoundError:
+            return None
+        del key_memory
+        return value.raw
+
+    def update(self, key: bytes, value: bytes) -> None:
+        """Writes one value. Raises OSError."""
+        key_memory, key_at = buffer(key)
+        value_memory, value_at = buffer(value)
+        bpf(_UPDATE, struct.pack("<IIQQQ", self.fd, 0, key_at, value_at, 0))
+        del key_memory, value_memory
+
+    def delete(self, key: bytes) -> None:
+        """Removes one entry; none there is fine."""
+        key_memory, key_at = buffer(key)
+        try:
+            bpf(_DELETE, struct.pack("<IIQQQ", self.fd, 0, key_at, 0, 0))
+        except FileNotFoundError:
+            pass
+        del key_memory
+
+    def update_all(self, values: bytes) -> None:
+        """Fills an array with ``values``, one after the other, in one call. Raises OSError."""
+        count = len(values) // self.plan.value
+        keys, keys_at = buffer(struct.pack(f"<{count}I", *range(count)))
+        memory, at = buffer(values)
+        bpf(_UPDATE_BATCH, struct.pack("<QQQQIIQQ", 0, 0, keys_at, at, count, self.fd, 0, 0))
+        del keys, memory
+
+    def delete_all(self, keys: bytes) -> None:
+        """Removes many entries in one call; those that are not there are passed over. Raises OSError."""
+        size, at = self.plan.key, 0
+        while at < len(keys):
+            memory, address = buffer(keys[at:])
+            attributes, done = _batch(address, 0, (len(keys) - at) // size, self.fd)
+            try:
+                bpf_in_place(_DELETE_BATCH, attributes)
+                return
+            except FileNotFoundError:  # the kernel stops at a missing key, and says how far it came
+                at += (done() + 1) * size
+            del memory
+
+    def batches(self, limit: int) -> Iterator[tuple[bytes, bytes]]:
+        """All entries of a hash, as (keys, values), up to ``limit`` at once (at least the longest chain of one bucket).
+
+        Entries that come and go meanwhile may or may not be among them; none comes twice. Raises OSError.
+        """
+        keys, keys_at = buffer(limit * self.plan.key)
+        values, values_at = buffer(limit * self._size())
+        place, place_at = buffer(8)
+        following, following_at = buffer(8)
+        start = 0
+        while True:
+            attributes, done = _batch(keys_at, values_at, limit, self.fd, start, following_at)
+            try:
+                bpf_in_place(_LOOKUP_BATCH, attributes)
+                last = False
+            except FileNotFoundError:  # the end of the map; what was found on the way counts
+                last = True
+            if found := done():
+                yield keys.raw[: found * self.plan.key], values.raw[: found * self._size()]
+            if last:
+                return
+            place.raw, start = following.raw, place_at
+
+
+def _batch(keys: int, values: int, count: int, fd: int, start: int = 0, following: int = 0) -> tuple[ctypes.Array[ctypes.c_char], Callable[[], int]]:
+    """Attributes of a batch call, and how many entries the kernel says it has done."""
+    attributes = ctypes.create_string_buffer(struct.pack("<QQQQIIQQ", start, following, keys, values, count, fd, 0, 0), 56)
+    return attributes, lambda: int(struct.unpack_from("<I", attributes.raw, 32)[0])
+
+
+def map_plans(cpus: int, *, task_storage: bool, perf: bool, ring_bytes: dict[str, int]) -> dict[MapId, MapPlan]:
+    """Every map of a session, for ``cpus`` possible CPUs; ``ring_bytes`` per lane are powers of two."""
+    state = struct.calcsize(TASK_STATE)
+    plans = {
+        MapId.TASKS: MapPlan(_TASK_STORAGE, 4, state, 0, _NO_PREALLOC) if task_storage else MapPlan(_HASH, 4, state, 65536, _NO_PREALLOC),
+        MapId.PLANS: MapPlan(_ARRAY, 4, struct.calcsize(PLAN), SYSNO_LIMIT),
+        MapId.TOTALS: MapPlan(_HASH, 8, TOTALS_BYTES, _TOTALS_ROWS),
+        MapId.OVERFLOW: MapPlan(_PERCPU_ARRAY, 4, TOTALS_BYTES, SYSNO_LIMIT, percpu=True),
+        MapId.LEDGER: MapPlan(_PERCPU_ARRAY, 4, struct.calcsize(LANE_COUNT), len(LANES) + 1, percpu=True),
+        MapId.CONTROL: MapPlan(_ARRAY, 4, struct.calcsize(CONTROL), 1),
+        MapId.SERIALS: MapPlan(_ARRAY, 4, 8, cpus + 1),
+        MapId.SCRATCH: MapPlan(_PERCPU_ARRAY, 4, 16 + TOTALS_BYTES + struct.calcsize(STRING_HEAD) + ARGV_BYTES + 8, 1, percpu=True),
+        MapId.SEEN: MapPlan(_LRU_HASH, 8, 1, _STRINGS_REMEMBERED),
+    }
+    for lane in LANES:
+        plans[MapId[lane.upper()]] = MapPlan(_PERF_EVENT_ARRAY, 4, 4, cpus) if perf else MapPlan(_RINGBUF, 0, 0, ring_bytes[lane])
+    return plans
+
+
+def _types_of_state(size: int) -> int:
+    """Task storage wants BTF for its key (an int) and value (any type of the right size): the least that says so."""
+    names = b"\0int\0u64\0"
+    types = struct.pack("<IIII", 1, 1 << 24, 4, 1 << 24 | 32)  # [1] INT int, signed
+    types += struct.pack("<IIII", 5, 1 << 24, 8, 64)  # [2] INT u64
+    types += struct.pack("<IIIIII", 0, 3 << 24, 0, 2, 1, size // 8)  # [3] u64[size / 8]
+    blob = struct.pack("<HBBIIIII", 0xEB9F, 1, 0, 24, 0, len(types), len(types), len(names)) + types + names
+    memory, at = buffer(blob)
+    fd = bpf(_BTF_LOAD, struct.pack("<QQIII", at, 0, len(blob), 0, 0))
+    del memory
+    return fd
+
+
+def create(map_id: MapId, plan: MapPlan, cpus: int) -> BpfMap:
+    """Creates one map. Raises OSError as bpf(2) does."""
+    types = _types_of_state(plan.value) if plan.kind == _TASK_STORAGE else 0
+    ids = (types, 1, 3) if types else (0, 0, 0)
+    name = b"ebt_" + map_id.name.lower().encode()
+    attributes = struct.pack("<IIIIIII16sIIIIII", plan.kind, plan.key, plan.value, plan.entries, plan.flags, 0, 0, name[:15], 0, *ids, 0, 0)
+    fd = bpf(_CREATE, attributes)
+    if types:
+        os.close(types)
+    return BpfMap(fd, plan, cpus)

@@ -1,0 +1,201 @@
+"""Loads the compiled probes and attaches them; asks what this kernel can do by trying."""
+
+from __future__ import annotations
+
+import errno
+import os
+import struct
+import threading
+from collections.abc import Mapping
+
+from tracer.errors import HostError, PermissionMissing
+from tracer.kernel.sys import bpf, buffer
+
+__all__ = (
+    "CENSUS", "LEAVE", "TRACEPOINTS", "attach", "attach_one", "instructions", "jited", "load", "load_one", "probe_features", "read_census",
+    "refusal", "recursion_misses",
+)
+
+_PROG_LOAD, _RAW_TRACEPOINT_OPEN, _OBJ_INFO, _LINK_CREATE, _ITER_CREATE = 5, 17, 15, 28, 33
+_TRACING, _RAW_TP, _ITER = 26, 23, 28  # BPF_PROG_TYPE_TRACING; attach types BPF_TRACE_RAW_TP, BPF_TRACE_ITER
+
+# Attach order: a process must be followed before its calls are counted.
+TRACEPOINTS = {
+    "on_fork": "sched_process_fork",
+    "on_exec": "sched_process_exec",
+    "on_exit": "sched_process_exit",
+    "on_sys_exit": "sys_exit",
+    "on_sys_enter": "sys_enter",
+}
+CENSUS = "on_census"
+_HEAVIEST = "on_sys_exit"  # for the verifier
+
+
+def refusal(error: OSError, what: str) -> HostError:
+    """The sentence for a refused bpf(2) call."""
+    if error.errno in (errno.EPERM, errno.EACCES) and os.geteuid() != 0:
+        return PermissionMissing(f"the kernel does not let this user {what}")
+    if error.errno in (errno.EPERM, errno.EACCES):
+        return PermissionMissing(
+            f"the kernel refused to {what} although this is root ({os.strerror(error.errno)})",
+            "a container or kernel lockdown=confidentiality takes BPF away: run on the host, with CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE",
+        )
+    if error.errno == errno.ENOMEM:
+        return HostError(f"no memory to {what}", "free memory, or make the rings smaller: --ring-mb 1")
+    return HostError(f"the kernel refused to {what}: {os.strerror(error.errno or 0)}")
+
+
+def _prog_load(name: str, code: bytes, btf_id: int, attach_type: int, log: tuple[int, int] = (0, 0)) -> int:
+    """``log`` is size and address of memory for the verifier's messages."""
+    code_memory, code_at = buffer(code)
+    license_memory, license_at = buffer(b"GPL\0")
+    attributes = struct.pack(
+        "<IIQQIIQII16sIIIIQIIQII", _TRACING, len(code) // 8, code_at, license_at, 1 if log[0] else 0, *log, 0, 0, name.encode()[:15], 0,
+        attach_type, 0, 0, 0, 0, 0, 0, 0, btf_id,
+    )
+    fd = bpf(_PROG_LOAD, attributes)
+    del code_memory, license_memory
+    return fd
+
+
+def _verdict(name: str, code: bytes, btf_id: int, attach_type: int) -> str:
+    """The verifier's last words about a program that it does not accept; "" if it never came to that."""
+    memory, at = buffer(1 << 20)
+    try:
+        os.close(_prog_load(name, code, btf_id, attach_type, (1 << 20, at)))
+    except OSError:
+        lines = [line for line in memory.value.decode(errors="replace").splitlines() if line and not line.startswith("processed ")]
+        if os.environ.get("EBTRACE_VERIFIER_LOG"):
+            with open(os.environ["EBTRACE_VERIFIER_LOG"], "wb") as file:
+                file.write(memory.value)
+        return lines[-1] if lines else ""
+    return ""
+
+
+def _with_maps(code: bytes, fds: Mapping[int, int]) -> bytes:
+    """Puts descriptors where the code names maps by number: ld_imm64 (0x18) with source register 1, BPF_PSEUDO_MAP_FD."""
+    patched = bytearray(code)
+    at = 0
+    while at < len(patched):
+        if patched[at] == 0x18:
+            if patched[at + 1] >> 4 == 1:
+                struct.pack_into("<i", patched, at + 4, fds[struct.unpack_from("<i", patched, at + 4)[0]])
+            at += 8
+        at += 8
+    return bytes(patched)
+
+
+def load(programs: Mapping[str, bytes], btf_ids: Mapping[str, int], map_fds: Mapping[int, int]) -> dict[str, int]:
+    """Loads every probe; returns descriptors by probe name. Raises HostError.
+
+    The verifier takes half its time for the largest one, so that goes on a thread of its own, on another CPU.
+    """
+    fds: dict[str, int] = {}
+    refused: list[HostError] = []
+
+    def load_each(names: list[str]) -> None:
+        for name in names:
+            ready = (name, _with_maps(programs[name], map_fds), btf_ids[name], _ITER if name == CENSUS else _RAW_TP)
+            try:
+                fds[name] = _prog_load(*ready)
+            except OSError as error:
+                refused.append(_why(ready, error))
+                return
+
+    thread = threading.Thread(target=load_each, args=([_HEAVIEST],))
+    thread.start()
+    load_each([name for name in programs if name != _HEAVIEST])
+    thread.join()
+    if refused:
+        raise refused[0]
+    return fds
+
+
+def _why(ready: tuple[str, bytes, int, int], error: OSError) -> HostError:
+    reason = _verdict(*ready)
+    if reason:
+        return HostError(f"this kernel's verifier does not accept the probe {ready[0]}: {reason}", "please report it, with `uname -r`")
+    return refusal(error, f"load the probe {ready[0]}")
+
+
+
+def load_one(name: str, code: bytes, btf_id: int, *, iterator: bool = False) -> int:
+    """Loads one program that uses no maps, for a BTF-typed tracepoint or an iterator. Raises OSError."""
+    return _prog_load(name, code, btf_id, _ITER if iterator else _RAW_TP)
+
+
+def attach_one(program: int) -> int:
+    """Attaches a loaded tracepoint program; closing the returned descriptor detaches it. Raises OSError."""
+    return bpf(_RAW_TRACEPOINT_OPEN, struct.pack("<QII", 0, program, 0))
+
+
+def attach(programs: Mapping[str, int]) -> list[int]:
+    """Attaches the tracepoint probes; closing the returned descriptors detaches them. Raises HostError."""
+    links = []
+    for name in TRACEPOINTS:
+        try:
+            links.append(attach_one(programs[name]))
+        except OSError as error:
+            for link in links:
+                os.close(link)
+            raise refusal(error, f"attach to the tracepoint {TRACEPOINTS[name]}") from error
+    return links
+
+
+def read_census(program: int) -> bytes:
+    """Runs the census over all tasks and returns what it wrote. Raises HostError."""
+    try:
+        link = bpf(_LINK_CREATE, struct.pack("<IIIIQII", program, 0, _ITER, 0, 0, 0, 0))
+        try:
+            walk = bpf(_ITER_CREATE, struct.pack("<II", link, 0))
+        finally:
+            os.close(link)
+    except OSError as error:
+        raise refusal(error, "list the tasks") from error
+    with os.fdopen(walk, "rb", buffering=0) as file:
+        return b"".join(iter(lambda: file.read(1 << 16), b""))
+
+
+def _info(program: int) -> bytes:
+    """struct bpf_prog_info; what an older kernel does not know is left zero."""
+    info, info_at = buffer(240)
+    try:
+        bpf(_OBJ_INFO, struct.pack("<IIQ", program, 240, info_at))
+    except OSError:
+        return bytes(240)
+    return info.raw
+
+
+def recursion_misses(program: int) -> int:
+    """How often the kernel skipped a probe because it was already running on that CPU (bpf_prog_info, Linux 5.12)."""
+    return int(struct.unpack_from("<Q", _info(program), 208)[0])
+
+
+def jited(program: int) -> bool:
+    """Whether the kernel made machine code of a program (bpf_prog_info.jited_prog_len); else it interprets it."""
+    return bool(struct.unpack_from("<I", _info(program), 16)[0])
+
+
+def instructions(*parts: tuple[int, int, int]) -> bytes:
+    """Code from (opcode, registers, immediate value); the registers are source << 4 | destination."""
+    return b"".join(struct.pack("<BBhi", code, registers, 0, value) for code, registers, value in parts)
+
+
+LEAVE = ((0xB7, 0, 0), (0x95, 0, 0))  # r0 = 0; exit: the smallest program there is
+_CURRENT_TASK = ((0x85, 0, 158),)
+
+
+def probe_features(sys_enter_btf_id: int, storage_map: int | None) -> dict[str, bool]:
+    """Loads tiny programs to learn which helpers a tracing program may call here; nothing is attached."""
+
+    def works(*parts: tuple[int, int, int]) -> bool:
+        try:
+            os.close(_prog_load("feature", instructions(*parts), sys_enter_btf_id, _RAW_TP))
+        except OSError:
+            return False
+        return True
+
+    storage = storage_map is not None and works(
+        *_CURRENT_TASK, (0xBF, 0x02, 0), (0x18, 0x11, storage_map), (0, 0, 0), (0xB7, 3, 0), (0xB7, 4, 0), (0x85, 0, 156), *LEAVE
+    )
+    return {"task_storage": storage, "task_regs": works(*_CURRENT_TASK, (0xBF, 0x01, 0), (0x85, 0, 175), *LEAVE)}

@@ -1,0 +1,138 @@
+"""One tracing session inside the kernel: its maps, its probes, the traced set. Several may run side by side."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import struct
+from collections.abc import Mapping
+from typing import Any
+
+from tracer.errors import TargetError
+from tracer.kernel.maps import BpfMap, create, map_plans
+from tracer.kernel.probes import CENSUS, attach, load, read_census, recursion_misses, refusal
+from tracer.kernel.sys import membarrier
+from tracer.records import CONTROL, LANE_COUNT, LANES, TASK_STATE, CensusKind, MapId, StateFlag
+
+__all__ = ("Tracing",)
+
+
+class Tracing:
+    """Maps and probes of one session. Everything hangs on file descriptors: when the process dies, the kernel removes it all."""
+
+    def __init__(self, image: dict[str, Any], ring_bytes: Mapping[str, int]) -> None:
+        self.cpus: int = image["cpus"]
+        self.perf: bool = image["transport"] == "perf"
+        self._task_storage: bool = image["features"]["task_storage"]
+        self._links: list[int] = []
+        self._seed = os.urandom(8)
+        self._slow_ns = 0
+        with contextlib.suppress(ImportError, OSError, ValueError):
+            import resource  # before Linux 5.11 map memory counts against this limit
+
+            resource.setrlimit(resource.RLIMIT_MEMLOCK, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        with contextlib.suppress(ImportError, OSError, ValueError):
+            most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]  # the target's limit, which may leave no room for maps and probes
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most if most != resource.RLIM_INFINITY else 1 << 16, most))
+        self.maps: dict[MapId, BpfMap] = {}
+        wanted = map_plans(self.cpus, task_storage=self._task_storage, perf=self.perf, ring_bytes=dict(ring_bytes))
+        for map_id, plan in wanted.items():
+            try:
+                self.maps[map_id] = create(map_id, plan, self.cpus)
+            except OSError as error:
+                raise refusal(error, "create a BPF map") from error
+        self._programs = load(image["programs"], image["btf_ids"], {map_id: m.fd for map_id, m in self.maps.items()})
+
+    def plan(self, plans: bytes, slow_ns: int) -> None:
+        """Says what the probes do with each syscall, and from how many ns on a call is never sampled out."""
+        self._slow_ns = slow_ns
+        self._control(CensusKind(0))
+        table = self.maps[MapId.PLANS]
+        try:
+            table.update_all(plans)
+        except OSError:  # array batches came with Linux 5.6 but not to every map of every kernel since
+            size = table.plan.value
+            for sysno in range(table.plan.entries):
+                table.update(struct.pack("<I", sysno), plans[sysno * size : (sysno + 1) * size])
+
+    def _control(self, census: CensusKind) -> None:
+        seed = int.from_bytes(self._seed, "little")
+        self.maps[MapId.CONTROL].update(bytes(4), struct.pack(CONTROL, seed, self._slow_ns, census))
+
+    def attach(self) -> None:
+        """Makes the probes live. Nothing is recorded before a process is marked."""
+        self._links = attach(self._programs)
+
+    def mark(self, pid: int, *, held: bool) -> None:
+        """Puts the main thread of ``pid`` into the traced set; ``held``: from its next exec on. Raises TargetError if it is gone."""
+        flags = StateFlag.ASLEEP | (StateFlag.HELD if held else 0)
+        state = struct.pack(TASK_STATE, 0, 0, pid, 0, flags, 0, 0, 0, 0)
+        try:
+            if not self._task_storage:
+                os.kill(pid, 0)
+                self.maps[MapId.TASKS].update(struct.pack("<I", pid), state)
+                return
+            task = os.pidfd_open(pid)
+            try:
+                self.maps[MapId.TASKS].update(struct.pack("<i", task), state)
+            finally:
+                os.close(task)
+        except ProcessLookupError as error:
+            raise TargetError(f"process {pid} has ended", "give the pid of a running process") from error
+        except OSError as error:
+            raise refusal(error, f"mark process {pid}") from error
+
+    def adopt(self, *, children: bool) -> bytes:
+        """Takes in all threads of the marked processes, and their descendants; returns their LIFE_FOUND records.
+
+        A task can be born behind the walk's back, so it is repeated until it finds nobody new: from then on every birth has a
+        traced parent, and the fork probe sees it.
+        """
+        self._control(CensusKind.ADOPT | (CensusKind.CHILDREN if children else CensusKind(0)))
+        found = b""
+        while True:
+            lost = self.lane_counts()["lifecycle"]
+            new = read_census(self._programs[CENSUS])
+            found += new
+            # Task storage is busy for a moment while we walk: a birth that fell into it was counted as lost, and is found by walking again.
+            if not new and self.lane_counts()["lifecycle"] == lost:
+                return found
+
+    def detach(self) -> bytes:
+        """Takes the probes off and accounts for calls still open; returns their syscall records (none unless details are on)."""
+        for link in self._links:
+            os.close(link)
+        self._links = []
+        membarrier()
+        self._control(CensusKind.CLOSE)
+        return read_census(self._programs[CENSUS])
+
+    def lane_counts(self) -> dict[str, tuple[int, int, int]]:
+        """(counted, sampled out, lost) of each lane, summed over the CPUs."""
+        counts = {}
+        size = struct.calcsize(LANE_COUNT)
+        for number, lane in enumerate(LANES):
+            value = self.maps[MapId.LEDGER].lookup(struct.pack("<I", number)) or b""
+            rows = [struct.unpack_from(LANE_COUNT, value, at) for at in range(0, len(value), size)]
+            counts[lane] = (sum(r[0] for r in rows), sum(r[1] for r in rows), sum(r[2] for r in rows))
+        return counts
+
+    def ring_fds(self) -> list[int]:
+        """Descriptors that a poll can wait on (BPF ring buffers only)."""
+        return [self.maps[MapId[lane.upper()]].fd for lane in LANES]
+
+    def overflowed(self) -> int:
+        """Calls that were counted in the overflow rows, because the process had no row of its own."""
+        value = self.maps[MapId.LEDGER].lookup(struct.pack("<I", len(LANES))) or b""
+        size = struct.calcsize(LANE_COUNT)
+        return sum(struct.unpack_from("<Q", value, at)[0] for at in range(0, len(value), size))
+
+    def missed(self) -> int:
+        """Probe runs that the kernel skipped because the probe was already running on that CPU; it does not say whose calls they were."""
+        return sum(recursion_misses(program) for program in self._programs.values())
+
+    def close(self) -> None:
+        """Gives everything back to the kernel."""
+        for fd in [*self._links, *self._programs.values(), *(m.fd for m in self.maps.values())]:
+            os.close(fd)
+        self._links, self._programs, self.maps = [], {}, {}

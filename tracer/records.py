@@ -1,0 +1,158 @@
+"""The records that the probes send, field by field: the Python side of bpf/records.h.
+
+Layouts are plain tuples in NumPy's notation, so that this module imports nothing: NumPy costs 100 ms and is loaded
+only after the target runs. All integers are little-endian (x86-64, arm64).
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum, IntFlag
+
+__all__ = (
+    "ARGV_BYTES", "CALL_SHIFT", "CONTROL", "CallFlag", "CensusKind", "DURATION_MASK", "FLAGS_SHIFT",
+    "HISTOGRAM_BUCKETS", "HISTOGRAM_SHIFT", "LANES", "LANE_COUNT", "LIFECYCLE_FIELDS", "Lane", "LifeKind",
+    "MapId", "PATH_BYTES", "PLAN", "PlanFlag", "STRING_HEAD", "SYSCALL_FIELDS", "SYSNO_COMPAT", "SYSNO_LIMIT",
+    "SYSNO_MASK", "SYSNO_UNKNOWN", "SlotKind", "StateFlag", "StringFlag", "TASK_STATE", "TOTALS_FIELDS",
+)
+
+PATH_BYTES = 4096
+ARGV_BYTES = 16384
+HISTOGRAM_BUCKETS = 32
+HISTOGRAM_SHIFT = 6  # bucket i holds 2**(i + 6) <= ns < 2**(i + 7); the first and the last are open-ended
+SYSNO_LIMIT = 1024
+SYSNO_COMPAT = 512
+SYSNO_UNKNOWN = 511
+
+# rec_syscall.packed
+DURATION_MASK = (1 << 48) - 1
+CALL_SHIFT = 48
+SYSNO_MASK = 0xFFF
+FLAGS_SHIFT = 60
+
+LANES = ("syscalls", "lifecycle", "strings")
+
+
+class Lane(IntEnum):
+    """Index of a lane's counters in MAP_LEDGER."""
+
+    SYSCALLS = 0
+    LIFECYCLE = 1
+    STRINGS = 2
+
+
+class MapId(IntEnum):
+    """Numbers by which the probes name their maps."""
+
+    TASKS = 1
+    PLANS = 2
+    TOTALS = 3
+    OVERFLOW = 4
+    LEDGER = 5
+    CONTROL = 6
+    SERIALS = 7
+    SCRATCH = 8
+    SEEN = 9
+    SYSCALLS = 10
+    LIFECYCLE = 11
+    STRINGS = 12
+
+
+class PlanFlag(IntFlag):
+    """What the probes do with one syscall number (struct plan)."""
+
+    TRACED = 1
+    BYTES = 2
+    SLOTS = 4
+    BIRTH = 8
+    EXEC = 16
+    ALWAYS = 32
+
+
+class SlotKind(IntEnum):
+    """What one of a syscall record's three argument slots holds (struct slot)."""
+
+    VALUE = 0
+    STRING = 1
+    PAIR = 2
+
+
+class StateFlag(IntFlag):
+    """Where a traced thread stands (struct task_state.flags)."""
+
+    OPEN = 1
+    NEWBORN = 2
+    ANNOUNCED = 4
+    EXECED = 8
+    ASLEEP = 16
+    HELD = 32
+    MIDWAY = 64
+    OF_CALL = 79
+
+
+class CensusKind(IntFlag):
+    """What reading the census does (struct control.census)."""
+
+    ADOPT = 1
+    CHILDREN = 2
+    CLOSE = 4
+
+
+class CallFlag(IntFlag):
+    """What is special about one syscall record."""
+
+    UNFINISHED = 1
+    UNTIMED = 2
+    UNREADABLE = 4
+    EXECED = 8
+
+
+class LifeKind(IntEnum):
+    """What a lifecycle record tells."""
+
+    FORK = 1
+    THREAD = 2
+    FOUND = 3
+    EXEC = 4
+    EXIT = 5
+
+
+class StringFlag(IntFlag):
+    """What is special about an interned string."""
+
+    CUT = 1
+
+
+# struct rec_syscall: 56 bytes
+SYSCALL_FIELDS = [
+    ("start_ns", "<u8"), ("packed", "<u8"), ("proc", "<u4"), ("tid", "<u4"), ("ret", "<i8"),
+    ("a0", "<u8"), ("a1", "<u8"), ("a2", "<u8"),
+]
+
+# struct rec_lifecycle: 120 bytes
+LIFECYCLE_FIELDS = [
+    ("at_ns", "<u8"), ("kind", "<u4"), ("proc", "<u4"), ("tgid", "<u4"), ("tid", "<u4"), ("parent_proc", "<u4"),
+    ("parent_tgid", "<u4"), ("uid", "<u4"), ("euid", "<u4"), ("gid", "<u4"), ("exit_code", "<u4"), ("process_ended", "<u4"), ("old_tid", "<u4"),
+    ("start_ns", "<u8"), ("filename_id", "<u8"), ("interp_id", "<u8"), ("argv_id", "<u8"), ("cpu_ns", "<u8"),
+    ("peak_rss_bytes", "<u8"), ("comm", "S16"),
+]
+
+# struct rec_string, the part before the bytes, in struct's notation: id, length, kept, flags
+STRING_HEAD = "<QIHH"
+
+# struct task_state: enter_ns, proc, tid, sysno, flags, sent, exec_file, exec_argv, regs
+TASK_STATE = "<QIIHHIQQQ"
+
+# struct plan: flags, keep_one_in, three slots of (kind, a, b, pad), pad
+PLAN = "<II12BI"
+
+# struct control: seed, slow_ns, census
+CONTROL = "<QQQ"
+
+# struct lane_count: counted, sampled_out, lost
+LANE_COUNT = "<QQQ"
+
+# struct totals: 304 bytes
+TOTALS_FIELDS = [
+    ("calls", "<u8"), ("errors", "<u8"), ("unfinished", "<u8"), ("bytes", "<u8"), ("total_ns", "<u8"), ("max_ns", "<u8"),
+    ("histogram", "<u8", (HISTOGRAM_BUCKETS,)),
+]

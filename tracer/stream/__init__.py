@@ -1,0 +1,1 @@
+"""From the rings to the session file: drain, decode, count, write."""

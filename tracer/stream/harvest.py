@@ -1,0 +1,101 @@
+"""Reads the kernel's exact totals and turns them into what is new since the last time.
+
+A row belongs to a process, a syscall and a CPU (struct totals_key). Counting goes on while we read, so rows are never reset: what was
+read before is subtracted. The rows of a process that has ended are read once more and then removed, so that the kernel's map holds
+the living only.
+"""
+
+from __future__ import annotations
+
+import struct
+
+import numpy as np
+
+from tracer.kernel.tracing import Tracing
+from tracer.records import HISTOGRAM_BUCKETS, SYSNO_LIMIT, MapId
+from tracer.stream.decode import Columns
+
+__all__ = ("Harvest",)
+
+_CHUNK = 1024
+_FIELDS = ("calls", "errors", "unfinished", "bytes", "total_ns")  # then max_ns, then the histogram
+_MAX = len(_FIELDS)
+_WORDS = _MAX + 1 + HISTOGRAM_BUCKETS
+
+
+class Harvest:
+    """What has been read of the totals so far. Used by one thread.
+
+    Rows are found again by binary search in sorted keys: a fork storm brings thousands of rows at once, and a dictionary of them would cost the
+    tracer more than everything else.
+    """
+
+    def __init__(self, tracing: Tracing) -> None:
+        self._tracing = tracing
+        self._keys = np.zeros(0, np.uint64)
+        self._rows = np.zeros((0, _WORDS), np.uint64)
+        self._overflow_seen = np.zeros((SYSNO_LIMIT, _WORDS), np.uint64)
+        self.calls = 0
+
+    def _before(self, keys: np.ndarray) -> np.ndarray:
+        """The rows as they were when they were last read; zeros for new ones."""
+        before = np.zeros((len(keys), _WORDS), np.uint64)
+        if len(self._keys):
+            at = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
+            known = self._keys[at] == keys
+            before[known] = self._rows[at[known]]
+        return before
+
+    def read(self, ended: set[int]) -> Columns | None:
+        """What was counted since the last call, by process and syscall; then forgets the processes in ``ended``."""
+        found: list[tuple[np.ndarray, np.ndarray]] = []
+        living: list[tuple[np.ndarray, np.ndarray]] = []
+        gone: list[np.ndarray] = []
+        dead = np.fromiter(ended, np.uint64, len(ended))
+        totals = self._tracing.maps[MapId.TOTALS]
+        for key_bytes, values in totals.batches(_CHUNK):
+            keys, rows = np.frombuffer(key_bytes, np.uint64), np.frombuffer(values, np.uint64).reshape(-1, _WORDS)
+            before = self._before(keys)
+            changed = rows[:, 0] > before[:, 0]
+            found.append((keys[changed], _difference(rows[changed], before[changed])))
+            lost = np.isin(keys & np.uint64(0xFFFFFFFF), dead)
+            gone.append(keys[lost])
+            living.append((keys[~lost], rows[~lost]))
+        for keys in gone:
+            totals.delete_all(keys.tobytes())
+        if living:
+            keys = np.concatenate([part[0] for part in living])
+            order = np.argsort(keys)
+            self._keys, self._rows = keys[order], np.concatenate([part[1] for part in living])[order]
+        if self._tracing.overflowed():
+            self._read_overflow(found)
+        keys = np.concatenate([part[0] for part in found]) if found else self._keys[:0]
+        if not len(keys):
+            return None
+        rows = np.concatenate([part[1] for part in found])
+        self.calls += int(rows[:, 0].sum())
+        return {
+            "proc": (keys & np.uint64(0xFFFFFFFF)).astype(np.uint32),
+            "sysno": ((keys >> np.uint64(32)) & np.uint64(0xFFFF)).astype(np.uint16),
+            **{name: np.ascontiguousarray(rows[:, i]) for i, name in enumerate(_FIELDS)},
+            "max_ns": np.ascontiguousarray(rows[:, _MAX]),
+            "histogram": np.ascontiguousarray(rows[:, _MAX + 1 :]),
+        }
+
+    def _read_overflow(self, found: list[tuple[np.ndarray, np.ndarray]]) -> None:
+        """Rows of processes that had none of their own are told as process 0."""
+        table = self._tracing.maps[MapId.OVERFLOW]
+        values = b"".join(table.lookup(struct.pack("<I", sysno)) or b"" for sysno in range(SYSNO_LIMIT))
+        per_cpu = np.frombuffer(values, np.uint64).reshape(SYSNO_LIMIT, self._tracing.cpus, _WORDS)
+        rows = per_cpu.sum(1, dtype=np.uint64)
+        rows[:, _MAX] = per_cpu[:, :, _MAX].max(1)
+        changed = np.flatnonzero(rows[:, 0] > self._overflow_seen[:, 0])
+        found.append((changed.astype(np.uint64) << np.uint64(32), _difference(rows[changed], self._overflow_seen[changed])))
+        self._overflow_seen = rows
+
+
+def _difference(rows: np.ndarray, before: np.ndarray) -> np.ndarray:
+    """What was added, but for the maximum, which is the largest ever."""
+    delta: np.ndarray = rows - before
+    delta[:, _MAX] = rows[:, _MAX]
+    return delta

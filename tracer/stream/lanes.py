@@ -1,0 +1,62 @@
+"""The lanes of one session, whichever transport carries them: sizes, and the readers of their rings."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from tracer.errors import PermissionMissing
+from tracer.kernel.perf import PerfSlots, PerfStrings
+from tracer.kernel.ring import SlotRing, StringRing
+from tracer.kernel.tracing import Tracing
+from tracer.records import MapId
+
+__all__ = ("LIFECYCLE_RECORD", "SYSCALL_RECORD", "Lanes", "open_lanes", "ring_bytes")
+
+SYSCALL_RECORD, LIFECYCLE_RECORD = 56, 120
+# At 1.7 million calls a second the first holds 150 ms: what a busy machine may keep the drain waiting.
+_RING = {"syscalls": 16 << 20, "lifecycle": 4 << 20, "strings": 1 << 20}
+_PERF = {"syscalls": 8 << 20, "lifecycle": 1 << 20, "strings": 1 << 20}  # mapped as a whole, so it is memory of the tracer's own
+
+
+def ring_bytes(transport: str, ring_mb: int | None) -> dict[str, int]:
+    """Bytes of each lane's rings, powers of two; ``ring_mb`` sets the syscalls' and shrinks or grows the others with it."""
+    sizes = _PERF if transport == "perf" else _RING
+    if ring_mb is None:
+        return dict(sizes)
+    wanted = 1 << max(0, ring_mb - 1).bit_length() << 20
+    return {lane: max(1 << 16, size * wanted // sizes["syscalls"]) for lane, size in sizes.items()}
+
+
+class Lanes(NamedTuple):
+    """Readers; all are used by the drain thread alone."""
+
+    syscalls: SlotRing | PerfSlots
+    lifecycle: SlotRing | PerfSlots
+    strings: StringRing | PerfStrings
+
+    def close(self) -> None:
+        """Gives their memory back."""
+        for lane in (self.syscalls, self.lifecycle, self.strings):
+            lane.close()
+
+
+def open_lanes(tracing: Tracing, sizes: dict[str, int]) -> Lanes:
+    """Maps the rings of ``tracing``. Raises HostError."""
+    maps = tracing.maps
+    if tracing.perf:
+        try:
+            return Lanes(
+                PerfSlots(maps[MapId.SYSCALLS], sizes["syscalls"], SYSCALL_RECORD),
+                PerfSlots(maps[MapId.LIFECYCLE], sizes["lifecycle"], LIFECYCLE_RECORD),
+                PerfStrings(maps[MapId.STRINGS], sizes["strings"]),
+            )
+        except OSError as error:
+            raise PermissionMissing(
+                f"the kernel does not let this user have perf buffers of {sizes['syscalls'] >> 20} MB ({error.strerror})",
+                "make them smaller (--ring-mb 1), add CAP_IPC_LOCK, or leave out --transport perf",
+            ) from error
+    return Lanes(
+        SlotRing(maps[MapId.SYSCALLS].fd, sizes["syscalls"], SYSCALL_RECORD),
+        SlotRing(maps[MapId.LIFECYCLE].fd, sizes["lifecycle"], LIFECYCLE_RECORD),
+        StringRing(maps[MapId.STRINGS].fd, sizes["strings"]),
+    )

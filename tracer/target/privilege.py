@@ -1,0 +1,118 @@
+"""Who the front acts for, and what it may do itself.
+
+Under ``sudo ebtrace`` the front is root on behalf of a user: the target and the files belong to that user. `caller` finds the
+user, `acting_as` borrows the identity for a moment (to create a file), `assume` takes it for good (in the target before exec).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+__all__ = (
+    "CAP_BPF", "CAP_PERFMON", "CAP_SYS_ADMIN", "CAP_SYS_PTRACE", "Identity", "acting_as", "assume", "can_trace", "caller", "capable",
+    "environment",
+)
+
+# Bit numbers of include/uapi/linux/capability.h.
+CAP_SYS_PTRACE = 19
+CAP_SYS_ADMIN = 21
+CAP_PERFMON = 38
+CAP_BPF = 39
+
+_COERCED = ("C.UTF-8", "C.utf8", "UTF-8")  # what Python sets LC_CTYPE to in the C locale (PEP 538)
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A user as login would set it up."""
+
+    uid: int
+    gid: int
+    groups: tuple[int, ...]
+    name: str
+    home: str
+    shell: str
+
+
+def caller() -> Identity | None:
+    """The user who called sudo when this process is root on behalf of another; else None."""
+    uid, gid = os.environ.get("SUDO_UID", ""), os.environ.get("SUDO_GID", "")
+    if os.geteuid() != 0 or not (uid.isdigit() and gid.isdigit()) or int(uid) == 0:
+        return None
+    import pwd  # reads name services: only when there is a user to look up
+
+    try:
+        user = pwd.getpwuid(int(uid))
+    except KeyError:  # sudo takes numeric users that no password file knows
+        return Identity(int(uid), int(gid), (int(gid),), os.environ.get("SUDO_USER", uid), "/", "/bin/sh")
+    groups = os.getgrouplist(user.pw_name, int(gid))
+    return Identity(int(uid), int(gid), tuple(groups), user.pw_name, user.pw_dir, user.pw_shell or "/bin/sh")
+
+
+@contextmanager
+def acting_as(identity: Identity | None) -> Iterator[None]:
+    """Within it files are opened with this user's rights, and new ones belong to the user. None changes nothing."""
+    if identity is None:
+        yield
+        return
+    uid, gid, groups = os.geteuid(), os.getegid(), os.getgroups()
+    os.setgroups(identity.groups)
+    os.setegid(identity.gid)
+    os.seteuid(identity.uid)
+    try:
+        yield
+    finally:
+        os.seteuid(uid)
+        os.setegid(gid)
+        os.setgroups(groups)
+
+
+def assume(identity: Identity | None) -> None:
+    """Turns the calling process into this user for good. None changes nothing."""
+    if identity is not None:
+        os.setgroups(identity.groups)
+        os.setresgid(identity.gid, identity.gid, identity.gid)
+        os.setresuid(identity.uid, identity.uid, identity.uid)
+
+
+def environment(identity: Identity | None) -> dict[str, str]:
+    """The environment for the target: the one ebtrace was typed in.
+
+    For the user who called sudo HOME, USER, LOGNAME, SHELL and MAIL are that user's again, PATH stays what sudo made it, and the SUDO_*
+    variables go: the target does not run under sudo, and programs that find them chown their files or refuse to work.
+    """
+    variables = dict(os.environ)
+    if variables.get("LC_CTYPE") in _COERCED and not _typed("LC_CTYPE"):
+        del variables["LC_CTYPE"]
+    if identity is None:
+        return variables
+    variables = {name: value for name, value in variables.items() if not name.startswith("SUDO_")}
+    variables.update(HOME=identity.home, USER=identity.name, LOGNAME=identity.name, SHELL=identity.shell)
+    if "MAIL" in variables:
+        variables["MAIL"] = os.path.join(os.path.dirname(variables["MAIL"]), identity.name)
+    return variables
+
+
+def capable(capability: int) -> bool:
+    """True when the calling process has this capability in its effective set."""
+    with open("/proc/self/status", "rb") as status:
+        effective = next((line for line in status if line.startswith(b"CapEff:")), b"CapEff: 0")
+    return bool(int(effective.split()[1], 16) >> capability & 1)
+
+
+def can_trace() -> bool:
+    """True when this process need not ask sudo: root, or what BPF tracing takes since Linux 5.8 (before: CAP_SYS_ADMIN).
+
+    Root without these capabilities (in a container) counts: sudo would give it nothing more, and the worker can say what is missing.
+    """
+    return os.geteuid() == 0 or capable(CAP_SYS_ADMIN) or (capable(CAP_BPF) and capable(CAP_PERFMON))
+
+
+def _typed(name: str) -> bool:
+    """True when the variable was there at start: the kernel shows the block as it was given to exec."""
+    with open("/proc/self/environ", "rb") as block:
+        return any(entry.startswith(name.encode() + b"=") for entry in block.read().split(b"\0"))
+
