@@ -3,3 +3,6 @@
 #include "syscalls.c"
 #include "process.c"
 #include "census.c"
+#include "sockets.c"
+#include "payload.c"
+#include "uring.c"

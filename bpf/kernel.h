@@ -16,6 +16,9 @@
 /* A map is an instruction that carries its number; the loader puts the descriptor there. */
 #define MAP(id) ((void *)bpf_pseudo_fd(1, id))
 
+#define ADDRESS_BYTES 128          /* struct sockaddr_storage */
+#define PORT_DNS 53
+#define AF_UNIX 1
 #define BPF_NOEXIST_ 1
 #define STORAGE_CREATE 1
 #define RB_NO_WAKEUP 1
@@ -27,6 +30,7 @@ static void *(*const map_lookup)(void *map, const void *key) = (void *)1;
 static long (*const map_update)(void *map, const void *key, const void *value, u64 flags) = (void *)2;
 static long (*const map_delete)(void *map, const void *key) = (void *)3;
 static u64 (*const clock_ns)(void) = (void *)5;
+static long (*const tail_call)(void *ctx, void *programs, u32 index) = (void *)12;
 static u32 (*const random_u32)(void) = (void *)7;
 static u32 (*const this_cpu)(void) = (void *)8;
 static u64 (*const current_pid_tgid)(void) = (void *)14;
@@ -52,6 +56,22 @@ static struct pt_regs *(*const task_regs)(void *task) = (void *)175;
 	__typeof__((pointer)->field) value_ = 0; \
 	read_kernel(&value_, sizeof(value_), &(pointer)->field); \
 	value_; })
+
+/* A bound that the verifier sees: the compiler must not know the value, or it proves the bound away, or folds it into another test. */
+#define AT_MOST(value, most) ({ \
+	u64 bounded_ = (value); \
+	asm volatile("" : "+r"(bounded_)); \
+	if (bounded_ > (most)) \
+		bounded_ = (most); \
+	asm volatile("" : "+r"(bounded_)); \
+	bounded_; })
+
+/* The address that a typed pointer holds: the verifier does not let one be calculated with. */
+#define ADDRESS(pointer) ({ \
+	const void *typed_ = (pointer); \
+	u64 plain_ = 0; \
+	read_kernel(&plain_, sizeof(plain_), &typed_); \
+	plain_; })
 
 /* Where a thread's registers of user mode lie while it is in the kernel; 0 where nobody knows. */
 INLINE struct pt_regs *registers_of(struct task_struct *task)

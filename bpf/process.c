@@ -21,6 +21,13 @@ INLINE void life_fill(struct rec_lifecycle *r, struct task_struct *task, u32 kin
 	ledger_add(LANE_LIFECYCLE, COUNTED); \
 	lane_send(ctx, MAP_LIFECYCLE, LANE_LIFECYCLE, r, sizeof(*(r)), RB_NO_WAKEUP); })
 
+INLINE void *mounts_of(struct task_struct *task)
+{
+	struct nsproxy *spaces = READ(task, nsproxy);
+
+	return READ(spaces, mnt_ns);
+}
+
 PROBE(on_fork)(u64 *ctx)
 {
 	struct task_struct *parent = (void *)ctx[0], *child = (void *)ctx[1];
@@ -45,6 +52,8 @@ PROBE(on_fork)(u64 *ctx)
 	}
 	c->proc = thread ? s->proc : new_proc(this_cpu());
 	c->flags = STATE_NEWBORN | STATE_ANNOUNCED;
+	r.shares = (READ(child, files) == READ(parent, files) ? SHARES_FILES : 0) | (READ(child, fs) == READ(parent, fs) ? SHARES_FOLDER : 0)
+		| (mounts_of(child) == mounts_of(parent) ? SHARES_MOUNTS : 0);
 	life_fill(&r, child, thread ? LIFE_THREAD : LIFE_FORK, c->proc, clock_ns());
 	r.parent_proc = s->proc;
 	r.parent_tgid = parent_tgid;

@@ -16,8 +16,9 @@
 #define COMM_BYTES 16              /* TASK_COMM_LEN */
 #define HISTOGRAM_BUCKETS 32       /* bucket i holds 2^(i+6) <= ns < 2^(i+7); the first and last are open-ended */
 #define HISTOGRAM_SHIFT 6
-#define SYSNO_LIMIT 1024           /* native calls 0-511, compat calls 512-1023 */
+#define SYSNO_LIMIT 1152           /* native calls 0-511, compat calls 512-1023, operations of io_uring 1024-1151 */
 #define SYSNO_COMPAT 512           /* added to the number of a 32-bit call */
+#define SYSNO_URING 1024           /* added to the opcode of an operation of io_uring */
 #define SYSNO_UNKNOWN 511          /* any number that no table can hold */
 #define WAKE_EVERY 16384           /* a thread's records between two wake-ups of the consumer */
 #define WAKE_STRINGS 1024          /* strings of a CPU between two wake-ups */
@@ -37,9 +38,16 @@ enum map_id {
 	MAP_SYSCALLS,              /* lane of struct rec_syscall */
 	MAP_LIFECYCLE,             /* lane of struct rec_lifecycle */
 	MAP_STRINGS,               /* lane of struct rec_string */
+	MAP_SOCKETS,               /* lane of struct rec_socket */
+	MAP_PAYLOAD,               /* lane of struct rec_payload */
+	MAP_GATE,                  /* array[1]: struct gate */
+	MAP_SOCKS,                 /* hash: address of struct sock -> struct sock_state, TCP sockets of traced processes */
+	MAP_WATCHED,               /* LRU hash: address of struct file -> struct watched, sockets whose payload is kept */
+	MAP_TAILS,                 /* program array, by enum tail */
+	MAP_URING,                 /* hash: address of struct io_kiocb -> struct uring_state, operations under way */
 };
 
-enum lane { LANE_SYSCALLS, LANE_LIFECYCLE, LANE_STRINGS, LANES };
+enum lane { LANE_SYSCALLS, LANE_LIFECYCLE, LANE_STRINGS, LANE_SOCKETS, LANE_PAYLOAD, LANES };
 
 enum plan_flag {
 	PLAN_TRACED = 1,           /* the user asked for this call */
@@ -48,12 +56,34 @@ enum plan_flag {
 	PLAN_BIRTH = 8,            /* fork, vfork, clone, clone3 */
 	PLAN_EXEC = 16,            /* execve, execveat: on success the exec record tells more than the arguments */
 	PLAN_ALWAYS = 32,          /* gives a name to an fd: never sampled out */
+	PLAN_OPEN = 64,            /* makes a file if its last slot says O_CREAT */
+	PLAN_CREAT = 128,          /* creat: makes a file if there is none */
+	PLAN_GATED = 256,          /* its tail runs only for descriptors that the gate lets through, and for messages to a name server */
+	PLAN_SENDS = 512,          /* for the tail: the data goes out */
+	PLAN_VECTOR = 1024,        /* for the tail: argument 1 is an array of struct iovec, not a buffer */
+	PLAN_MESSAGES = 2048,      /* for the tail: argument 1 is a struct msghdr, or an array of struct mmsghdr */
+	PLAN_ADDRESSED = 4096,     /* for the tail: argument 4 is the other end's address */
+};
+
+/* Programs that on_sys_exit goes on to after calls that are about more than numbers. */
+enum tail {
+	TAIL_NONE,
+	TAIL_SOCKET,               /* connect, bind, listen: the first argument is a socket whose address may be new */
+	TAIL_ACCEPT,               /* socket, accept, accept4: the result is a new socket */
+	TAIL_PASSED,               /* pidfd_getfd: the result is another process's descriptor */
+	TAIL_MESSAGE,              /* sendmsg, recvmsg: may pass descriptors, and have payload */
+	TAIL_DATA,                 /* read, write, send, recv and the like: have payload */
+	TAILS,
 };
 
 enum slot_kind {
 	SLOT_VALUE,                /* argument a as it is */
 	SLOT_STRING,               /* id of the user string that argument a points to */
 	SLOT_PAIR,                 /* low halves of two arguments: a | b << 32 */
+	SLOT_ADDRESS,              /* id of the socket address at argument a, b bytes long, as a string */
+	SLOT_ADDRESS_AT,           /* the same; argument b points to the length */
+	SLOT_MESSAGE,              /* id of the socket address in the struct msghdr at argument a */
+	SLOT_PEEK,                 /* the 64 bits that argument a points to */
 };
 
 struct slot {
@@ -66,13 +96,15 @@ struct plan {
 	u32 flags;                 /* enum plan_flag */
 	u32 keep_one_in;           /* detail records: 1 keeps all; errors and slow calls are always kept */
 	struct slot slots[STRING_SLOTS];
-	u32 pad;
+	u32 tail;                  /* enum tail */
 };
 
 enum census_kind {
 	CENSUS_ADOPT = 1,          /* take in the threads of the marked processes */
 	CENSUS_CHILDREN = 2,       /* ... and their descendants */
 	CENSUS_CLOSE = 4,          /* account for the calls that are still open */
+	CENSUS_BOUND = 8,          /* what on_socket_census tells: sockets that were open before ... */
+	CENSUS_ALIVE = 16,         /* ... or TCP sockets that are open still */
 };
 
 struct control {
@@ -102,7 +134,8 @@ enum state_flag {
 	STATE_ASLEEP = 16,         /* marked by user space, not yet announced: nothing is recorded before that */
 	STATE_HELD = 32,           /* `run`: nothing is recorded before the first exec that succeeds, which starts the target */
 	STATE_MIDWAY = 64,         /* the open call began before the attach: nobody knows when */
-	STATE_OF_CALL = STATE_OPEN | STATE_NEWBORN | STATE_EXECED | STATE_MIDWAY,
+	STATE_RESOLVER = 128,      /* the call sends to a name server */
+	STATE_OF_CALL = STATE_OPEN | STATE_NEWBORN | STATE_EXECED | STATE_MIDWAY | STATE_RESOLVER,
 };
 
 /*
@@ -136,6 +169,7 @@ enum call_flag {
 	CALL_UNTIMED = 2,          /* no sys_enter was seen: denied by seccomp, or entered before the attach; start is when it was noticed */
 	CALL_UNREADABLE = 4,       /* a string argument could not be read */
 	CALL_EXECED = 8,           /* an exec that succeeded */
+	CALL_CREATED = 8,          /* an open that made the file */
 };
 
 /* Lane syscalls. 56 bytes and the ring's header of 8: one slot of 64, so that no record ever wraps around the ring. */
@@ -156,10 +190,17 @@ enum lifecycle_kind {
 	LIFE_EXIT,                 /* a thread's end; process_ended says whether it was the last */
 };
 
+enum share_flag {
+	SHARES_FILES = 1,          /* one table of descriptors (CLONE_FILES) */
+	SHARES_FOLDER = 2,         /* one root and working directory (CLONE_FS) */
+	SHARES_MOUNTS = 4,         /* one mount namespace (no CLONE_NEWNS) */
+};
+
 /* Lane lifecycle. 120 bytes and the header: two slots of 64. */
 struct rec_lifecycle {
 	u64 at_ns;                 /* CLOCK_MONOTONIC */
-	u32 kind;                  /* enum lifecycle_kind */
+	u16 kind;                  /* enum lifecycle_kind */
+	u16 shares;                /* at LIFE_FORK, with the parent: enum share_flag */
 	u32 proc;
 	u32 tgid;
 	u32 tid;
@@ -190,6 +231,114 @@ struct rec_string {
 	u32 length;                /* true length in bytes, without the closing NUL */
 	u16 kept;
 	u16 flags;                 /* enum string_flag */
+};
+
+enum socket_kind {
+	SOCK_BOUND = 1,            /* descriptor fd of proc stands for this socket: made, accepted, named, or found by the census */
+	SOCK_STATE,                /* TCP went from old_state to new_state */
+	SOCK_RETRANSMIT,           /* a segment was sent again */
+	SOCK_RESET_SENT,
+	SOCK_RESET_RECEIVED,
+	SOCK_ENDED,                /* the kernel has let go of it: last figures */
+	SOCK_ALIVE,                /* it outlived the trace: figures at its end */
+	SOCK_PASSED,               /* descriptor fd was received from another process (SCM_RIGHTS, pidfd_getfd) */
+	SOCK_HANDED,               /* descriptor fd was sent to another process (SCM_RIGHTS) */
+};
+
+/*
+ * Lane sockets. 248 bytes and the header: four slots of 64. sock, peer and file are keyed hashes of kernel addresses, which
+ * are nobody's business; sock also has the inode number in it, since addresses are used again.
+ */
+struct rec_socket {
+	u64 at_ns;                 /* CLOCK_MONOTONIC */
+	u64 sock;                  /* 0: the descriptor is no socket */
+	u64 peer;                  /* Unix: the socket at the other end; 0: none or not known */
+	u64 file;                  /* the open file description; 0: not known */
+	u64 inode;
+	u64 name_id;               /* Unix: string id of the bound address, without its family */
+	u64 peer_name_id;          /* Unix: the other end's */
+	u64 bytes_sent;            /* TCP: payload put on the wire, retransmits included (bytes_sent) */
+	u64 bytes_acked;           /* TCP: payload that the other side has confirmed */
+	u64 bytes_received;        /* TCP: payload */
+	u32 kind;                  /* enum socket_kind */
+	u32 proc;                  /* of the last traced process that touched it */
+	u32 tid;
+	s32 fd;                    /* -1: not known */
+	u32 netns;                 /* inode number of the network namespace */
+	u32 srtt_us;               /* TCP: smoothed round-trip time; 0: none measured */
+	u32 rttvar_us;             /* TCP: its mean deviation */
+	u32 min_rtt_us;            /* TCP: over the last minutes; 0: none measured */
+	u32 cwnd;                  /* TCP: congestion window, in segments */
+	u32 mss;                   /* TCP: bytes of a segment */
+	u32 retransmits;           /* TCP: segments sent again, since it was opened */
+	u32 segments_out;          /* TCP: with payload */
+	u32 segments_in;           /* TCP: with payload */
+	u32 dev;                   /* of the file, as the kernel numbers devices: major << 20 | minor */
+	u32 call;                  /* at SOCK_BOUND: number of the call; SYSNO_LIMIT: the census */
+	s32 result;                /* at SOCK_BOUND: what the call returned */
+	u16 mode;                  /* of the file: type and permissions, as stat(2) has them */
+	u16 family;                /* AF_* */
+	u16 type;                  /* SOCK_* */
+	u16 protocol;              /* IPPROTO_* */
+	u16 local_port;
+	u16 remote_port;
+	u8 old_state;              /* TCP_* */
+	u8 new_state;              /* TCP_*; at other kinds: the state it is in */
+	u8 local[16];              /* IPv4 in the first four bytes */
+	u8 remote[16];
+	u8 pad[58];
+};
+
+enum payload_flag {
+	PAYLOAD_SENT = 1,          /* by the traced process; else received */
+	PAYLOAD_CUT = 2,           /* longer than what is kept */
+	PAYLOAD_STREAM = 4,        /* a part of a byte stream; else one datagram */
+};
+
+#define PAYLOAD_BYTES 4096         /* kept of one message */
+
+/* Lane payload. The header is followed by `kept` bytes. */
+struct rec_payload {
+	u64 at_ns;                 /* CLOCK_MONOTONIC, when the call returned */
+	u64 sock;                  /* as in rec_socket */
+	u32 proc;
+	u32 tid;
+	s32 fd;
+	u32 length;                /* bytes of the message, or moved by the call */
+	u16 kept;
+	u16 flags;                 /* enum payload_flag */
+	u16 family;                /* of the other end's address; 0: not known */
+	u16 port;                  /* of the other end */
+	u8 address[16];            /* of the other end; IPv4 in the first four bytes */
+};
+
+struct gate {
+	u8 watched[64];            /* 1 at fd % 64 once a watched socket had that number; bytes, so that CPUs need no atomics */
+};
+
+struct sock_state {
+	u64 sock;                  /* as in rec_socket */
+	u32 proc;
+	u32 netns;
+};
+
+struct watched {
+	u64 sock;                  /* as in rec_socket: tells a new file at an old address */
+	u64 address;               /* of struct sock */
+};
+
+/* An operation of io_uring between its submission and its last completion. */
+struct uring_state {
+	u64 start_ns;              /* of its submission, or its last completion but the final one */
+	u64 ring;                  /* address of struct io_ring_ctx */
+	u64 request;               /* address of struct io_kiocb; the entry itself may be found by ring and user_data instead */
+	u64 user_data;
+	u32 proc;
+	u32 tid;
+	u64 slots[STRING_SLOTS];
+	u16 sysno;
+	u16 flags;                 /* enum call_flag */
+	u32 tgid;                  /* of who submitted */
 };
 
 struct scratch {

@@ -69,20 +69,7 @@ INLINE u64 intern(void *ctx, struct scratch *s, u32 kept, u32 length)
 	return id;
 }
 
-/* Both return 0 where the string cannot be read. The readers count the closing NUL, we do not. */
-INLINE u64 intern_user_str(void *ctx, const void *from)
-{
-	struct scratch *s = scratch();
-	long n;
-
-	if (!s)
-		return 0;
-	n = read_user_str(s->bytes, PATH_BYTES + 2, from);
-	if (n <= 0)
-		return 0;
-	/* One byte more than is kept tells a string that just fits from one that is longer, nobody knows by how much. */
-	return intern(ctx, s, n - 1 > PATH_BYTES ? PATH_BYTES : n - 1, n - 1);
-}
+/* Both return 0 where the string cannot be read. The reader counts the closing NUL, we do not. */
 INLINE u64 intern_kernel_str(void *ctx, const void *from)
 {
 	struct scratch *s = scratch();

@@ -3,6 +3,7 @@
 #include "task.h"
 #include "totals.h"
 #include "strings.h"
+#include "files.h"
 
 INLINE u32 sysno_of(s64 number, int compat)
 {
@@ -61,22 +62,70 @@ PROBE(on_sys_enter)(u64 *ctx)
 }
 
 #if DETAIL
-INLINE u64 slot_value(void *ctx, struct slot *slot, u64 *arguments, u32 *call_flags)
-{
-	u64 a = arguments[slot->a & 7], id;
+#define O_CREAT 0100
 
-	if (slot->kind == SLOT_PAIR)
-		return (u32)a | arguments[slot->b & 7] << 32;
-	if (slot->kind != SLOT_STRING)
+/* Where a socket address lies, and how long it is; 0 where there is none. */
+INLINE u64 address_at(struct slot *slot, u64 *arguments, u32 *length, u32 *call_flags)
+{
+	u64 at = arguments[slot->a & 7], size = arguments[slot->b & 7];
+	struct { u64 name; u32 length; u32 pad; } message = {};
+
+	*length = size;
+	if (slot->kind == SLOT_MESSAGE) {
+		if (read_user(&message, 12, (void *)at))
+			*call_flags |= CALL_UNREADABLE;
+		*length = message.length;
+		return message.name;
+	}
+	if (slot->kind == SLOT_ADDRESS_AT && read_user(length, sizeof(*length), (void *)size))
+		return 0;
+	return at;
+}
+
+/*
+ * Strings are read at exit: the kernel has just read the same bytes, so the page is there; at entry it may not be. The
+ * price is that another thread may have written to the buffer meanwhile. There is one call of intern() for all kinds: the
+ * verifier walks its loop for each.
+ */
+INLINE u64 slot_value(void *ctx, struct task_state *s, struct slot *slot, u64 *arguments, u32 *call_flags)
+{
+	u64 a = arguments[slot->a & 7], value = 0, kept;
+	u32 kind = slot->kind, length;
+	struct scratch *space;
+
+	if (kind == SLOT_VALUE)
 		return a;
-	/*
-	 * Read at exit: the kernel has just read the same bytes, so the page is there; at entry it may not be.
-	 * The price is that another thread may have written to the buffer meanwhile.
-	 */
-	id = intern_user_str(ctx, (void *)a);
-	if (!id)
-		*call_flags |= CALL_UNREADABLE;
-	return id;
+	if (kind == SLOT_PAIR)
+		return (u32)a | arguments[slot->b & 7] << 32;
+	space = scratch();
+	if (!space)
+		return 0;
+	if (kind == SLOT_STRING) {
+		long n = read_user_str(space->bytes, PATH_BYTES + 2, (void *)a);
+
+		if (n <= 0)
+			goto unreadable;
+		/* One byte more than is kept tells a string that just fits from one that is longer, nobody knows by how much. */
+		length = n - 1;
+		kept = AT_MOST(n - 1, PATH_BYTES);
+	} else if (kind == SLOT_PEEK) {
+		if (read_user(&value, sizeof(value), (void *)a))
+			goto unreadable;
+		return value;
+	} else {
+		a = address_at(slot, arguments, &length, call_flags);
+		if (!a || !length)
+			return 0;
+		kept = AT_MOST(length, ADDRESS_BYTES);
+		if (read_user(space->bytes, kept, (void *)a))
+			goto unreadable;
+		if (space->bytes[0] != AF_UNIX && space->bytes[2] == 0 && space->bytes[3] == PORT_DNS)
+			s->flags |= STATE_RESOLVER;
+	}
+	return intern(ctx, space, kept, length);
+unreadable:
+	*call_flags |= CALL_UNREADABLE;
+	return 0;
 }
 
 INLINE void record_fill(struct rec_syscall *r, struct task_state *s, u32 sysno, u32 call_flags, u64 start, u64 duration, s64 ret)
@@ -108,6 +157,44 @@ INLINE int sampled_out(struct plan *plan, u64 duration, s64 ret)
 		return 0;
 	ledger_add(LANE_SYSCALLS, SAMPLED_OUT);
 	return 1;
+}
+
+/* The detail record of a call that is over. */
+INLINE void report(u64 *ctx, struct task_state *s, struct plan *plan, struct pt_regs *regs, u32 *call_flags, u32 flags, u64 start, u64 duration)
+{
+	u32 sysno = s->sysno;
+	struct rec_syscall r;
+	s64 ret = ctx[1];
+
+	if (flags & STATE_EXECED) {
+		*call_flags |= CALL_EXECED;
+		r.slots[0] = s->exec_file;
+		r.slots[1] = s->exec_argv;
+		r.slots[2] = 0;
+	} else if (sysno < SYSNO_COMPAT && !(plan->flags & PLAN_SLOTS)) {
+		r.slots[0] = ARGUMENT_0(regs);
+		r.slots[1] = ARGUMENT_1(regs);
+		r.slots[2] = ARGUMENT_2(regs);
+	} else {
+		u64 arguments[8] = {};
+
+		load_arguments(regs, sysno >= SYSNO_COMPAT, arguments);
+#pragma clang loop unroll(disable)
+		for (u32 i = 0; i < STRING_SLOTS; i++)
+			r.slots[i] = slot_value(ctx, s, &plan->slots[i], arguments, call_flags);
+		if (ret >= 0 && ((plan->flags & PLAN_OPEN && r.slots[2] & O_CREAT) || plan->flags & PLAN_CREAT) && file_was_created(ret))
+			*call_flags |= CALL_CREATED;
+	}
+	record_fill(&r, s, sysno, *call_flags, start, duration, ret);
+	record_send(ctx, s, &r);
+}
+
+/* Whether what the call was about is of interest to the program behind this one. */
+INLINE int tail_due(struct task_state *s, struct plan *plan, struct pt_regs *regs, s64 ret)
+{
+	if (ret < 0)
+		return plan->tail == TAIL_SOCKET;          /* a connection that is under way has its address already */
+	return !(plan->flags & PLAN_GATED) || s->flags & STATE_RESOLVER || gate_open(ARGUMENT_0(regs));
 }
 #endif
 
@@ -173,29 +260,11 @@ PROBE(on_sys_exit)(u64 *ctx)
 		call_flags |= CALL_UNFINISHED;
 	totals_add(s->proc, sysno, call_flags, ret, plan->flags, duration);
 #if DETAIL
-	if (sampled_out(plan, duration, ret))
-		return 0;
-	struct rec_syscall r;
-
-	if (flags & STATE_EXECED) {
-		call_flags |= CALL_EXECED;
-		r.slots[0] = s->exec_file;
-		r.slots[1] = s->exec_argv;
-		r.slots[2] = 0;
-	} else if (sysno < SYSNO_COMPAT && !(plan->flags & PLAN_SLOTS)) {
-		r.slots[0] = ARGUMENT_0(regs);
-		r.slots[1] = ARGUMENT_1(regs);
-		r.slots[2] = ARGUMENT_2(regs);
-	} else {
-		u64 arguments[8] = {};
-
-		load_arguments(regs, sysno >= SYSNO_COMPAT, arguments);
-#pragma clang loop unroll(disable)
-		for (u32 i = 0; i < STRING_SLOTS; i++)
-			r.slots[i] = slot_value(ctx, &plan->slots[i], arguments, &call_flags);
-	}
-	record_fill(&r, s, sysno, call_flags, start, duration, ret);
-	record_send(ctx, s, &r);
+	s->sysno = sysno;
+	if (!sampled_out(plan, duration, ret))
+		report(ctx, s, plan, regs, &call_flags, flags, start, duration);
+	if (plan->tail && tail_due(s, plan, regs, ret))
+		tail_call(ctx, MAP(MAP_TAILS), plan->tail);
 #endif
 	return 0;
 }

@@ -1,115 +1,133 @@
-"""What was done to every file, by path, from the detail records: opens, reads, writes, bytes, errors.
+"""What was done to every file, by path, from what was done to the things that descriptors stood for (report/activity.py).
 
-Reads and writes name a descriptor, not a path, so report/descriptors.py follows every process's descriptors; all reads and
-writes of a window are then looked up at once. Paths are as the program gave them; one relative to an open folder is joined
-to that folder's. What has no name goes under UNKNOWN: sockets and pipes, what was open before the trace, lost names.
+A row is one file as long as it was there: what was deleted and made again under the same path has two, unless that happened
+often. Sockets, pipes and the like have no path and are left out; what nobody knows the name of goes under UNKNOWN.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from report.calls import Argument, arch_of, argument
-from report.descriptors import Descriptors, is_failed, key_of, with_lifecycle
-from report.order import in_order, take
-from report.strings import Strings
-from report.types import Columns
-from tracer.records import SYSNO_LIMIT
-from tracer.session.format import BlockKind
-from tracer.session.reader import Session
-from tracer.syscalls.names import COMPAT_SUFFIX, known
+from report.activity import Activity
+from report.paths import MORE_FILES
+from report.sums import FIRST, LAST
+from report.things import UNKNOWN, Kind
 
 __all__ = ("UNKNOWN", "FileTotals", "files_of")
 
-UNKNOWN = "unknown"
-
-_AT = ("read", "readv", "pread64", "preadv", "preadv2"), ("write", "writev", "pwrite64", "pwritev", "pwritev2")
-_BETWEEN = {"sendfile": ("in_fd", "out_fd"), "sendfile64": ("in_fd", "out_fd"), "splice": ("fd_in", "fd_out"), "copy_file_range": ("fd_in", "fd_out")}
-_READS = {**dict.fromkeys(_AT[0], "fd"), **{name: source for name, (source, _) in _BETWEEN.items()}}
-_WRITES = {**dict.fromkeys(_AT[1], "fd"), **{name: target for name, (_, target) in _BETWEEN.items()}}
+_SUMMED = ("opens", "reads", "writes", "read_bytes", "written_bytes", "errors", "time_ns", "mapped_bytes")
+_COLUMNS = (*_SUMMED, FIRST, LAST)  # as the first fields of a row are
+_PICKED = {FIRST: (np.iinfo(np.int64).max, np.minimum), LAST: (np.iinfo(np.int64).min, np.maximum)}
+_UNUSED = (0,) * len(_SUMMED)
+_PIDS_KEPT = 16
+_LIVES_SHOWN = 16  # of files that were deleted, under one path
+_MOST_TEXT = 1 << 28  # characters of all paths together: folders in folders can be deeper than any path that a call takes
+_NO_DEVICES = ("/dev/shm/", "/dev/mqueue/", "/dev/hugepages/")
 
 
 @dataclass(frozen=True)
 class FileTotals:
-    """What the records say about one path."""
+    """What the records say about one file. Times are ns after the start of the session; None is what is not known."""
 
-    path: str
+    path: str  # its last one
     opens: int  # that succeeded
     reads: int  # calls, failed ones among them
     writes: int
     read_bytes: int
     written_bytes: int
     errors: int  # failed opens, reads and writes
+    time_ns: int = 0  # in opens, reads and writes
+    mapped_bytes: int = 0  # length of its mappings
+    first_ns: int | None = None  # when it was first opened, read or written
+    last_ns: int | None = None  # when that was last over
+    pids: tuple[int, ...] = ()  # of processes that did; at most 16
+    created: bool = False  # in the session
+    deleted: bool = False
+    was: tuple[str, ...] = ()  # its paths before renames, oldest first; the last four
+    namespace: int = 0  # which mount namespace the path is in; 0 is the first
+    kind: str = "file"  # folder, device, link, pipe, socket, memfd, unknown
 
 
-def files_of(session: Session, strings: Strings, lifecycle: Columns) -> tuple[FileTotals, ...]:
-    """Every path that was opened, read or written, by bytes moved, then by calls. ``lifecycle``: in the order of time."""
-    arch = arch_of(session)
-    names = {sysno: name.removesuffix(COMPAT_SUFFIX) for sysno, name in known(arch).items()} if arch else {}
-    sides = [
-        {sysno: found for sysno, name in names.items() if name in table and (found := argument(arch, sysno, table[name]))}
-        for table in (_READS, _WRITES)
-    ]
-    sums = _Sums()
-    descriptors = Descriptors(session, strings, names)
-    wanted = descriptors.changing.copy()
-    wanted[[sysno for side in sides for sysno in side]] = True
-
-    def blocks() -> Iterable[Columns]:
-        for table in session.tables(BlockKind.SYSCALLS):
-            rows = take(table, wanted[np.minimum(table["sysno"], SYSNO_LIMIT)] & (table["sysno"] < SYSNO_LIMIT))
-            arrival = rows["start_ns"] + rows["duration_ns"]
-            yield {**rows, "key": np.where(descriptors.at_return[rows["sysno"]], arrival, rows["start_ns"]), "arrival": arrival}
-
-    for window in with_lifecycle(in_order(blocks), lifecycle):
-        uses = [use for side, arguments in enumerate(sides) for use in _uses(window, arguments, side)]
-        bindings = descriptors.pass_window(window, [keys for _, _, keys in uses])
-        for side, rows, keys in uses:
-            sums.add_uses(side, bindings.paths(keys, rows), window["ret"][rows])
-        sums.add_opens(bindings.opened, bindings.refused)
-    return sums.totals([UNKNOWN, *descriptors.paths])
-
-
-def _uses(window: Columns, arguments: dict[int, Argument], side: int) -> Iterable[tuple[int, NDArray[np.intp], NDArray[np.uint64]]]:
-    """The calls of one side (0 reads, 1 writes) by number: side, rows, and the descriptor each used."""
-    for sysno in np.unique(window["sysno"]).tolist():
-        if sysno not in arguments:
+def files_of(activity: Activity) -> tuple[FileTotals, ...]:
+    """Every file that was opened, read, written, made, renamed or deleted, by bytes moved, then by calls."""
+    descriptors = activity.descriptors
+    sums, pids = _sums(activity), _pids(activity)
+    rows: list[FileTotals] = []
+    merged: dict[tuple[str, int], FileTotals] = {}
+    lives: dict[tuple[str, int], int] = {}
+    text = 0
+    for index, file in enumerate(descriptors.files):
+        used, was = sums.get(index), descriptors.was(index)
+        if not (used or file.created or file.deleted or was):
             continue
-        rows = np.flatnonzero(window["sysno"] == sysno)
-        calls = take(window, rows)
-        yield side, rows, key_of(calls["proc"], arguments[sysno].of(calls))
+        path = UNKNOWN if not index else descriptors.path(index) if text < _MOST_TEXT else MORE_FILES
+        text += len(path)
+        numbers = dict(zip(_COLUMNS, used or _UNUSED))
+        row = FileTotals(path=path, **numbers, pids=pids.get(index, ()), created=file.created, deleted=file.deleted, was=was,
+                         namespace=descriptors.namespace(index), kind=_kind(file.kind, path))
+        key = path, row.namespace
+        if file.deleted:
+            lives[key] = lives.get(key, 0) + 1
+        if path == MORE_FILES or lives.get(key, 0) > _LIVES_SHOWN:
+            merged[key] = _together(merged[key], row) if key in merged else row
+        else:
+            rows.append(row)
+    rows += merged.values()
+    rows.sort(key=lambda row: (-row.read_bytes - row.written_bytes, -row.reads - row.writes - row.opens - row.errors, row.path))
+    return tuple(rows)
 
 
-class _Sums:
-    """Sums by the index of the path: they grow with the number of paths, not of calls."""
+def _sums(activity: Activity) -> dict[int, tuple[int, ...]]:
+    """The sums of all processes, by index of the file, in the order of _COLUMNS."""
+    rows, files = _of_files(activity)
+    different, places = np.unique(files, return_inverse=True)
+    columns = []
+    for field in _COLUMNS:
+        start, add = _PICKED.get(field, (0, np.add))
+        column = np.full(len(different), start, np.int64)
+        add.at(column, places, activity.uses[field][rows])
+        columns.append(column.tolist())
+    return dict(zip(different.tolist(), zip(*columns, strict=True), strict=True))
 
-    _FIELDS = ("opens", "reads", "writes", "read_bytes", "written_bytes", "errors")
 
-    def __init__(self) -> None:
-        self._sums = np.zeros((len(self._FIELDS), 64), np.int64)
+def _pids(activity: Activity) -> dict[int, tuple[int, ...]]:
+    """The pids of the processes that used each file; most files have the same few."""
+    rows, files = _of_files(activity)
+    procs = activity.uses["proc"][rows]
+    order = np.lexsort((procs, files))
+    different, firsts = np.unique(files[order], return_index=True)
+    ordered = procs[order].tolist()
+    shared: dict[tuple[int, ...], tuple[int, ...]] = {}
+    found = {}
+    for file, first, end in zip(different.tolist(), firsts.tolist(), [*firsts[1:].tolist(), len(ordered)]):
+        some = tuple(ordered[first:min(end, first + _PIDS_KEPT)])
+        if some not in shared:
+            shared[some] = tuple(sorted({activity.pids[proc] for proc in some if proc in activity.pids}))
+        found[file] = shared[some]
+    return found
 
-    def add_uses(self, side: int, paths: NDArray[np.int64], results: NDArray[np.int64]) -> None:
-        self._add("writes" if side else "reads", paths, 1)
-        self._add("written_bytes" if side else "read_bytes", paths, np.where(results > 0, results, 0))
-        self._add("errors", paths[is_failed(results)], 1)
 
-    def add_opens(self, opened: list[int], refused: list[int]) -> None:
-        self._add("opens", np.array(opened, np.int64), 1)
-        self._add("errors", np.array(refused, np.int64), 1)
+def _of_files(activity: Activity) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
+    """Which rows of the uses are of files, or of what nobody knows, and of which."""
+    file_of = np.array([thing.file if thing.file or thing.kind is Kind.UNKNOWN else -1 for thing in activity.things], np.int64)
+    files = file_of[activity.uses["thing"]]
+    rows = np.flatnonzero(files >= 0)
+    return rows, files[rows]
 
-    def totals(self, paths: list[str]) -> tuple[FileTotals, ...]:
-        columns = self._sums[:, : len(paths)].T.tolist()
-        rows = [FileTotals(path, *row) for path, row in zip(paths, columns, strict=False) if any(row)]
-        return tuple(sorted(rows, key=lambda row: (-row.read_bytes - row.written_bytes, -row.reads - row.writes - row.opens - row.errors, row.path)))
 
-    def _add(self, field: str, paths: NDArray[np.int64], amount: NDArray[np.int64] | int) -> None:
-        if not len(paths):
-            return
-        room = int(paths.max()) + 1
-        if room > self._sums.shape[1]:
-            self._sums = np.pad(self._sums, ((0, 0), (0, max(room, 2 * self._sums.shape[1]) - self._sums.shape[1])))
-        np.add.at(self._sums[self._FIELDS.index(field)], paths, amount)
+def _together(one: FileTotals, other: FileTotals) -> FileTotals:
+    """Two files in one row."""
+    firsts = [row.first_ns for row in (one, other) if row.first_ns is not None]
+    lasts = [row.last_ns for row in (one, other) if row.last_ns is not None]
+    return replace(
+        one, **{field: getattr(one, field) + getattr(other, field) for field in _SUMMED}, first_ns=min(firsts, default=None),
+        last_ns=max(lasts, default=None), pids=tuple(sorted({*one.pids, *other.pids})[:_PIDS_KEPT]), created=one.created or other.created)
+
+
+def _kind(kind: str, path: str) -> str:
+    if kind == "file" and path.startswith("/dev/") and not path.startswith(_NO_DEVICES):
+        return "device"
+    return kind

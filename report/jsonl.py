@@ -6,7 +6,7 @@
     {"type":"fork", ...}              also thread, found, exec, exit
     {"type":"ledger", ...}            last: every lane's account, so that a reader knows what is missing
 
-Times are ns after the start of the session. A syscall may also have "unfinished", "untimed", "unreadable", "execed", each
+Times are ns after the start of the session. A syscall may also have "unfinished", "untimed", "unreadable", "execed", "created", each
 only when true; what is not known (the result of a call that never returned, a string that was lost) is null.
 """
 
@@ -22,16 +22,17 @@ from report.calls import arch_of, arguments, call_name
 from report.ledger import ledger_of, rows_held
 from report.order import in_order, take
 from report.processes import exit_status, lifecycle, processes_of, rows_of
+from report.selection import selected
 from report.strings import Strings
 from report.syscalls import calls_by_process
 from report.text import as_json
 from report.totals import session_facts
 from report.types import Columns
-from tracer.records import CallFlag, LifeKind
+from tracer.records import SYSNO_LIMIT, CallFlag, LifeKind
 from tracer.session.format import BlockKind
 from tracer.session.reader import Session
 from tracer.syscalls.errnos import errno_name
-from tracer.syscalls.signatures import STRINGS
+from tracer.syscalls.signatures import STRINGS, execed
 
 __all__ = ("json_lines",)
 
@@ -39,7 +40,7 @@ _LINES_AT_ONCE = 1 << 14
 _ADDRESSES = ("address", "pointer")
 _TEXTS_KEPT = 1 << 16  # strings in the form of JSON; most calls name few
 _LIFE_KINDS = frozenset(map(int, LifeKind))
-_SHOWN_FLAGS = (CallFlag.UNFINISHED, CallFlag.UNTIMED, CallFlag.UNREADABLE, CallFlag.EXECED)
+_SHOWN_FLAGS = {"unfinished": CallFlag.UNFINISHED, "untimed": CallFlag.UNTIMED, "unreadable": CallFlag.UNREADABLE}
 
 
 def json_lines(session: Session) -> Iterator[str]:
@@ -82,8 +83,10 @@ def _merged(lines: list[str], others: Iterable[str], places: list[int]) -> Itera
 
 
 def _blocks(session: Session) -> Iterable[Columns]:
+    asked = selected(session)
     for table in session.tables(BlockKind.SYSCALLS):
-        yield {**table, "key": table["start_ns"], "arrival": table["start_ns"] + table["duration_ns"]}
+        rows = take(table, asked[np.minimum(table["sysno"], SYSNO_LIMIT)])
+        yield {**rows, "key": rows["start_ns"], "arrival": rows["start_ns"] + rows["duration_ns"]}
 
 
 class _Formatter:
@@ -109,7 +112,8 @@ class _Formatter:
     def _like(self, calls: Columns, sysno: int, flags: CallFlag) -> list[str]:
         names, values = self._arguments(calls, sysno, flags)
         given = ",".join(f"{as_json(name)}:{form}" for name, form in names)
-        shown = "".join(f',"{flag.name.lower()}":true' for flag in _SHOWN_FLAGS if flags & flag and flag.name)
+        special = {"execed" if execed(self._arch, sysno, flags) else "created": CallFlag.CREATED}
+        shown = "".join(f',"{name}":true' for name, flag in (_SHOWN_FLAGS | special).items() if flags & flag)
         form = (f'{{"type":"syscall","ts_ns":%d,"pid":%s,"tid":%d,"name":{as_json(call_name(self._arch, sysno))},"args":{{{given}}},'
                 f'"ret":%s,"error":%s,"duration_ns":%s{shown}%s}}\n')
         known = self._pids
@@ -123,7 +127,7 @@ class _Formatter:
 
     def _arguments(self, calls: Columns, sysno: int, flags: CallFlag) -> tuple[list[tuple[str, str]], list[list[Any]]]:
         """Name and form of every argument, and its values."""
-        if flags & CallFlag.EXECED:
+        if execed(self._arch, sysno, flags):
             argv = [as_json(list(words)) if state in ("whole", "cut") else "null" for words, state in map(self._strings.words, calls["a1"].tolist())]
             return [("path", "%s"), ("argv", "%s")], [self._quoted(calls["a0"]), argv]
         names, values = [], []
@@ -136,7 +140,7 @@ class _Formatter:
 
     def _cuts(self, calls: Columns, sysno: int, flags: CallFlag) -> list[str]:
         """What marks a call with a string that is longer than what was kept of it."""
-        slots = ["a0", "a1"] if flags & CallFlag.EXECED else [a.slot for a in arguments(self._arch, sysno) if a.kind in STRINGS]
+        slots = ["a0", "a1"] if execed(self._arch, sysno, flags) else [a.slot for a in arguments(self._arch, sysno) if a.kind in STRINGS]
         is_cut = self._strings.is_cut
         if not slots:
             return [""] * len(calls["key"])

@@ -11,12 +11,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len
-from rich.text import Text
+from rich.text import Span, Text
 
 __all__ = ("Column", "fit", "flow", "table", "wrapped")
 
 _GAP = 2
-_NARROWEST = 16  # what a flexible column is left with before other columns have to go
 _STAYS = 9  # the worth of a column that never goes
 _ELLIPSIS = "…"
 
@@ -30,6 +29,7 @@ class Column:
     left: bool = False
     flexible: bool = False
     cut_start: bool = False  # of paths the end tells most
+    narrowest: int = 16  # what the flexible column is left with before other columns have to go
 
 
 def fit(text: str, width: int | None, cut_start: bool = False) -> str:
@@ -88,13 +88,21 @@ def wrapped(sentence: str, width: int | None) -> list[str]:
 
 def _least(columns: Sequence[Column], widths: Sequence[int], shown: Sequence[int]) -> int:
     """The cells that the shown columns need at the least."""
-    return sum(min(widths[index], _NARROWEST) if columns[index].flexible else widths[index] for index in shown) + _GAP * (len(shown) - 1)
+    least = (min(widths[index], columns[index].narrowest) if columns[index].flexible else widths[index] for index in shown)
+    return sum(least) + _GAP * (len(shown) - 1)
+
+
+def _fitted(cell: Text, width: int, cut_start: bool) -> Text:
+    """The cell in this many cells of the terminal; where its end is cut, with the colours of what is left."""
+    plain = fit(cell.plain, width, cut_start)
+    spans = [] if cut_start else [Span(span.start, min(span.end, len(plain)), span.style) for span in cell.spans if span.start < len(plain)]
+    return Text(plain, cell.style, spans=spans)
 
 
 def _line(cells: Iterable[tuple[Column, Text, int]]) -> Text:
     line = Text()
     for number, (column, cell, width) in enumerate(cells):
-        text = Text(fit(cell.plain, width, column.cut_start), cell.style)
+        text = _fitted(cell, width, column.cut_start)
         gap = " " * (width - text.cell_len)
         line.append(" " * _GAP if number else "")
         line.append_text(text if column.left else Text(gap))

@@ -13,8 +13,9 @@ from tracer.session.reader import Session
 
 __all__ = ("LaneLedger", "ledger_of", "rows_held")
 
-_TABLES = {"syscalls": BlockKind.SYSCALLS, "lifecycle": BlockKind.LIFECYCLE, "strings": BlockKind.STRINGS}
-_FIRST_COLUMN = {"syscalls": "start_ns", "lifecycle": "at_ns", "strings": "id"}
+_TABLES = {"syscalls": BlockKind.SYSCALLS, "lifecycle": BlockKind.LIFECYCLE, "strings": BlockKind.STRINGS,
+           "sockets": BlockKind.SOCKETS, "payload": BlockKind.PAYLOAD}
+_FIRST_COLUMN = {"syscalls": "start_ns", "lifecycle": "at_ns", "strings": "id", "sockets": "at_ns", "payload": "at_ns"}
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from report.calls import arch_of, call_name
+from report.selection import selected
 from tracer.records import HISTOGRAM_BUCKETS, HISTOGRAM_SHIFT, SYSNO_LIMIT
 from tracer.session.format import BlockKind
 from tracer.session.reader import Session
@@ -35,13 +36,14 @@ class SyscallTotals:
 
 
 def syscall_totals(session: Session, procs: Collection[int] | None = None) -> tuple[SyscallTotals, ...]:
-    """Totals of all processes, or of these (numbers of ours, not pids); by time spent, then by calls."""
+    """Totals of the calls that were asked for, of all processes, or of these (numbers of ours, not pids); by time spent, then by calls."""
+    asked = selected(session)
     sums = {field: np.zeros(SYSNO_LIMIT, np.uint64) for field in _SUMS}
     longest = np.zeros(SYSNO_LIMIT, np.uint64)
     histogram = np.zeros((SYSNO_LIMIT, HISTOGRAM_BUCKETS), np.uint64)
     wanted = None if procs is None else np.array(sorted(procs), np.uint32)
     for table in session.tables(BlockKind.TOTALS):
-        counted = table["sysno"] < SYSNO_LIMIT
+        counted = (table["sysno"] < SYSNO_LIMIT) & asked[np.minimum(table["sysno"], SYSNO_LIMIT)]
         if wanted is not None:
             counted &= np.isin(table["proc"], wanted)
         sysno = table["sysno"][counted]
@@ -64,12 +66,13 @@ def syscall_totals(session: Session, procs: Collection[int] | None = None) -> tu
 
 
 def calls_by_process(session: Session) -> Counter[int]:
-    """How many calls each process made; 0 is all processes that had no room of their own in the kernel's map."""
+    """How many calls that were asked for each process made; 0 is all processes that had no room of their own in the kernel's map."""
     calls: Counter[int] = Counter()
+    asked = selected(session)
     for table in session.tables(BlockKind.TOTALS):
         procs, where = np.unique(table["proc"], return_inverse=True)
         sums = np.zeros(len(procs), np.uint64)
-        np.add.at(sums, where, table["calls"])
+        np.add.at(sums, where, np.where(asked[np.minimum(table["sysno"], SYSNO_LIMIT)], table["calls"], np.uint64(0)))
         calls.update(dict(zip(procs.tolist(), sums.tolist(), strict=True)))
     return calls
 

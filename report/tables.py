@@ -26,7 +26,7 @@ _LEDGER = (Column("lane", left=True), Column("counted"), Column("delivered"), Co
 _SYSCALLS = (Column("syscall", left=True, flexible=True), Column("calls"), Column("errors", 7), Column("unfinished", 1), Column("total", 8),
              Column("max", 4), Column("p50", 6), Column("p99", 5), Column("bytes", 3))
 _PROCESSES = (Column("pid"), Column("start", 2), Column("lived", 6), Column("exit", 7), Column("calls", 5), Column("cpu", 4),
-              Column("peak", 3), Column("threads", 1), Column("process", left=True, flexible=True))
+              Column("peak", 3), Column("threads", 1), Column("process", left=True, flexible=True, narrowest=28))
 _FILES = (Column("read", 7), Column("written", 6), Column("reads", 4), Column("writes", 3), Column("opens", 5), Column("errors", 2),
           Column("path", left=True, flexible=True, cut_start=True))
 _CONNECTIONS = (Column("protocol", 5, left=True), Column("local", 4, left=True), Column("remote", left=True, flexible=True))

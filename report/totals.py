@@ -7,14 +7,18 @@ otherwise.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any
 
+from report.activity import activity_of
 from report.files import FileTotals, files_of
 from report.ledger import LaneLedger, ledger_of, rows_held
+from report.moments import sockets_of
 from report.plain import entries, integer, last_map, number, text, words
 from report.processes import Process, lifecycle, processes_of
+from report.searches import FailedOpens
+from report.selection import calls_for_names, selected
 from report.strings import Strings
 from report.syscalls import SyscallTotals, calls_by_process, syscall_totals
 from tracer.session.format import BlockKind
@@ -47,6 +51,7 @@ class SessionFacts:
     cwd: str
     children: bool  # whether children that ran before the trace were taken in
     missed_tasks: int  # threads that could not be followed
+    for_names: int  # calls beyond those that were asked for, traced because they give descriptors their names
     problems: tuple[str, ...]  # sentences
 
 
@@ -88,6 +93,7 @@ class Totals:
     syscalls: tuple[SyscallTotals, ...]
     processes: tuple[Process, ...]
     files: tuple[FileTotals, ...]
+    searches: tuple[FailedOpens, ...]
     connections: tuple[Connection, ...]
     tracer: TracerCost
 
@@ -99,11 +105,15 @@ def totals_of(session: Session, pid: int | None = None) -> Totals:
     calls = calls_by_process(session)
     processes = processes_of(session, strings, records, calls)
     wanted = None if pid is None else {process.proc for process in processes if process.pid == pid}
-    syscalls, files = syscall_totals(session, wanted), files_of(session, strings, records)
+    syscalls = syscall_totals(session, wanted)
+    activity = activity_of(session, strings, records, sockets_of(session))
+    files, searches = files_of(activity), activity.descriptors.searches()
     connections, tracer = _connections(session), _cost(session)
     held = rows_held(session)
     session.check()  # from here on the session says of all its blocks whether they could be read
-    return Totals(session_facts(session, processes, calls), ledger_of(session, held), syscalls, processes, files, connections, tracer)
+    facts = session_facts(session, processes, calls)
+    facts = replace(facts, problems=(*facts.problems, *activity.descriptors.problems))
+    return Totals(facts, ledger_of(session, held), syscalls, processes, files, searches, connections, tracer)
 
 
 def document(totals: Totals) -> dict[str, Any]:
@@ -114,6 +124,7 @@ def document(totals: Totals) -> dict[str, Any]:
         "syscalls": [vars(row) for row in totals.syscalls],
         "processes": [vars(row) for row in totals.processes],
         "files": [vars(row) for row in totals.files],
+        "searches": [vars(row) for row in totals.searches],
         "connections": [vars(row) for row in totals.connections],
         "http": [],
         "tracer": vars(totals.tracer),
@@ -137,7 +148,7 @@ def session_facts(session: Session, processes: Sequence[Process], calls: Mapping
         duration_s=_duration_s(session, processes), exit_status=status, complete=session.complete, reason=end.get("reason") or None,
         kernel=meta["kernel"], arch=meta["arch"], version=meta["version"], mode=meta["mode"], expression=meta["expression"], sample=meta["sample"],
         transport=meta["transport"], hostname=meta["hostname"], user=meta["user"], cwd=meta["cwd"], children=meta["children"],
-        missed_tasks=missed, problems=tuple(problems),
+        missed_tasks=missed, for_names=calls_for_names(session, selected(session)), problems=tuple(problems),
     )
 
 

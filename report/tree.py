@@ -9,6 +9,7 @@ from rich.text import Text
 
 from report.processes import Process
 from report.text import command_line, count, duration, size, visible
+from report.titles import titled
 
 __all__ = ("process_rows",)
 
@@ -80,18 +81,27 @@ def _row(process: Process, prefix: str) -> Row:
         "?" if process.pid is None else str(process.pid),
         "-" if process.started_ns is None else duration(process.started_ns),
         "alive" if lived is None else duration(lived),
-        "-" if status is None else Text(str(status), "red" if status else ""),
+        "-" if status is None else Text(process.signal or str(status), "red" if status else ""),
         count(process.calls),
         "-" if process.cpu_ns is None else duration(process.cpu_ns),
         "-" if process.peak_rss_bytes is None else size(process.peak_rss_bytes),
         str(process.threads),
-        prefix + _program(process),
+        Text(prefix).append_text(_program(process)),
     ]
 
 
-def _program(process: Process) -> str:
+def _program(process: Process) -> Text:
+    """The title, the arguments that it leaves to tell, and the words for which it stands, where those are not just its name.
+
+    A launcher has a child of the same title: there these words come first, where no cut takes them away.
+    """
     fork = "(fork) " if process.parent and not process.execs else ""
-    if process.argv_state in ("whole", "cut"):
-        return fork + command_line(process.argv) + (" …" if process.argv_state == "cut" else "")
-    name = visible(process.exe or process.comm or "?")
-    return f"{fork}{name} (arguments {process.argv_state})"
+    if process.argv_state not in ("whole", "cut"):
+        return Text.assemble(fork, visible(process.title), (f" (arguments {process.argv_state})", "dim"))
+    title = titled(process.argv, process.exe, process.interp, process.comm)
+    told = process.argv[: len(process.argv) - len(title.arguments)]
+    parts = [command_line(title.arguments)] if title.arguments else []
+    parts += ["…"] if process.argv_state == "cut" else []
+    if len(told) > 1 and command_line(told) != title.name:
+        parts.insert(0 if title.launched else len(parts), f"({command_line(told)})")
+    return Text.assemble(fork, visible(title.name), (" ".join(["", *parts]), "dim"))

@@ -9,18 +9,21 @@ from __future__ import annotations
 from enum import IntEnum, IntFlag
 
 __all__ = (
-    "ARGV_BYTES", "CALL_SHIFT", "CONTROL", "CallFlag", "CensusKind", "DURATION_MASK", "FLAGS_SHIFT",
-    "HISTOGRAM_BUCKETS", "HISTOGRAM_SHIFT", "LANES", "LANE_COUNT", "LIFECYCLE_FIELDS", "Lane", "LifeKind",
-    "MapId", "PATH_BYTES", "PLAN", "PlanFlag", "STRING_HEAD", "SYSCALL_FIELDS", "SYSNO_COMPAT", "SYSNO_LIMIT",
-    "SYSNO_MASK", "SYSNO_UNKNOWN", "SlotKind", "StateFlag", "StringFlag", "TASK_STATE", "TOTALS_FIELDS",
+    "ARGV_BYTES", "CALL_SHIFT", "CONTROL", "CallFlag", "CensusKind", "DURATION_MASK", "FLAGS_SHIFT", "GATE", "HISTOGRAM_BUCKETS",
+    "HISTOGRAM_SHIFT", "LANES", "LANE_COUNT", "LIFECYCLE_FIELDS", "Lane", "LifeKind", "MapId", "PATH_BYTES", "PAYLOAD_BYTES", "PAYLOAD_HEAD",
+    "PLAN", "PayloadFlag", "PlanFlag", "SCRATCH_HEAD", "SOCKET_FIELDS", "SOCKET_RECORD", "SOCK_STATE", "STRING_HEAD", "SYSCALL_FIELDS",
+    "SYSNO_COMPAT", "SYSNO_LIMIT", "SYSNO_MASK", "SYSNO_UNKNOWN", "SYSNO_URING", "ShareFlag", "SlotKind", "SocketKind", "StateFlag",
+    "StringFlag", "TASK_STATE", "TOTALS_FIELDS", "Tail", "URING_STATE", "WATCHED",
 )
 
 PATH_BYTES = 4096
+PAYLOAD_BYTES = 4096
 ARGV_BYTES = 16384
 HISTOGRAM_BUCKETS = 32
 HISTOGRAM_SHIFT = 6  # bucket i holds 2**(i + 6) <= ns < 2**(i + 7); the first and the last are open-ended
-SYSNO_LIMIT = 1024
+SYSNO_LIMIT = 1152
 SYSNO_COMPAT = 512
+SYSNO_URING = 1024  # and on: operations of io_uring, by opcode
 SYSNO_UNKNOWN = 511
 
 # rec_syscall.packed
@@ -29,7 +32,7 @@ CALL_SHIFT = 48
 SYSNO_MASK = 0xFFF
 FLAGS_SHIFT = 60
 
-LANES = ("syscalls", "lifecycle", "strings")
+LANES = ("syscalls", "lifecycle", "strings", "sockets", "payload")
 
 
 class Lane(IntEnum):
@@ -38,6 +41,8 @@ class Lane(IntEnum):
     SYSCALLS = 0
     LIFECYCLE = 1
     STRINGS = 2
+    SOCKETS = 3
+    PAYLOAD = 4
 
 
 class MapId(IntEnum):
@@ -55,6 +60,13 @@ class MapId(IntEnum):
     SYSCALLS = 10
     LIFECYCLE = 11
     STRINGS = 12
+    SOCKETS = 13
+    PAYLOAD = 14
+    GATE = 15
+    SOCKS = 16
+    WATCHED = 17
+    TAILS = 18
+    URING = 19
 
 
 class PlanFlag(IntFlag):
@@ -66,6 +78,24 @@ class PlanFlag(IntFlag):
     BIRTH = 8
     EXEC = 16
     ALWAYS = 32
+    OPEN = 64
+    CREAT = 128
+    GATED = 256
+    SENDS = 512
+    VECTOR = 1024
+    MESSAGES = 2048
+    ADDRESSED = 4096
+
+
+class Tail(IntEnum):
+    """Programs that on_sys_exit goes on to after calls that are about more than numbers."""
+
+    NONE = 0
+    SOCKET = 1
+    ACCEPT = 2
+    PASSED = 3
+    MESSAGE = 4
+    DATA = 5
 
 
 class SlotKind(IntEnum):
@@ -74,6 +104,10 @@ class SlotKind(IntEnum):
     VALUE = 0
     STRING = 1
     PAIR = 2
+    ADDRESS = 3
+    ADDRESS_AT = 4
+    MESSAGE = 5
+    PEEK = 6
 
 
 class StateFlag(IntFlag):
@@ -86,7 +120,8 @@ class StateFlag(IntFlag):
     ASLEEP = 16
     HELD = 32
     MIDWAY = 64
-    OF_CALL = 79
+    RESOLVER = 128
+    OF_CALL = 207
 
 
 class CensusKind(IntFlag):
@@ -95,6 +130,8 @@ class CensusKind(IntFlag):
     ADOPT = 1
     CHILDREN = 2
     CLOSE = 4
+    BOUND = 8
+    ALIVE = 16
 
 
 class CallFlag(IntFlag):
@@ -103,7 +140,8 @@ class CallFlag(IntFlag):
     UNFINISHED = 1
     UNTIMED = 2
     UNREADABLE = 4
-    EXECED = 8
+    EXECED = 8  # of execve and execveat
+    CREATED = 8  # of calls that open files
 
 
 class LifeKind(IntEnum):
@@ -116,10 +154,40 @@ class LifeKind(IntEnum):
     EXIT = 5
 
 
+class ShareFlag(IntFlag):
+    """What a forked process shares with its parent."""
+
+    FILES = 1
+    FOLDER = 2
+    MOUNTS = 4
+
+
 class StringFlag(IntFlag):
     """What is special about an interned string."""
 
     CUT = 1
+
+
+class SocketKind(IntEnum):
+    """What a socket record tells (bpf/records.h says more)."""
+
+    BOUND = 1
+    STATE = 2
+    RETRANSMIT = 3
+    RESET_SENT = 4
+    RESET_RECEIVED = 5
+    ENDED = 6
+    ALIVE = 7
+    PASSED = 8
+    HANDED = 9
+
+
+class PayloadFlag(IntFlag):
+    """What is special about one payload record."""
+
+    SENT = 1
+    CUT = 2
+    STREAM = 4
 
 
 # struct rec_syscall: 56 bytes
@@ -130,11 +198,27 @@ SYSCALL_FIELDS = [
 
 # struct rec_lifecycle: 120 bytes
 LIFECYCLE_FIELDS = [
-    ("at_ns", "<u8"), ("kind", "<u4"), ("proc", "<u4"), ("tgid", "<u4"), ("tid", "<u4"), ("parent_proc", "<u4"),
+    ("at_ns", "<u8"), ("kind", "<u2"), ("shares", "<u2"), ("proc", "<u4"), ("tgid", "<u4"), ("tid", "<u4"), ("parent_proc", "<u4"),
     ("parent_tgid", "<u4"), ("uid", "<u4"), ("euid", "<u4"), ("gid", "<u4"), ("exit_code", "<u4"), ("process_ended", "<u4"), ("old_tid", "<u4"),
     ("start_ns", "<u8"), ("filename_id", "<u8"), ("interp_id", "<u8"), ("argv_id", "<u8"), ("cpu_ns", "<u8"),
     ("peak_rss_bytes", "<u8"), ("comm", "S16"),
 ]
+
+# struct rec_socket without what fills it up: 248 bytes; name, type, and the shape of one item
+SOCKET_FIELDS: list[tuple[str, str, tuple[int, ...]]] = [
+    *((name, "<u8", ()) for name in (
+        "at_ns", "sock", "peer", "file", "inode", "name_id", "peer_name_id", "bytes_sent", "bytes_acked", "bytes_received")),
+    ("kind", "<u4", ()), ("proc", "<u4", ()), ("tid", "<u4", ()), ("fd", "<i4", ()),
+    *((name, "<u4", ()) for name in (
+        "netns", "srtt_us", "rttvar_us", "min_rtt_us", "cwnd", "mss", "retransmits", "segments_out", "segments_in", "dev", "call")),
+    ("result", "<i4", ()),
+    *((name, "<u2", ()) for name in ("mode", "family", "type", "protocol", "local_port", "remote_port")),
+    ("old_state", "|u1", ()), ("new_state", "|u1", ()), ("local", "|u1", (16,)), ("remote", "|u1", (16,)),
+]
+SOCKET_RECORD = 248
+
+# struct rec_payload, the part before the bytes: at_ns, sock, proc, tid, fd, length, kept, flags, family, port, address
+PAYLOAD_HEAD = "<QQIIiIHHHH16s"
 
 # struct rec_string, the part before the bytes, in struct's notation: id, length, kept, flags
 STRING_HEAD = "<QIHH"
@@ -142,11 +226,26 @@ STRING_HEAD = "<QIHH"
 # struct task_state: enter_ns, proc, tid, sysno, flags, sent, exec_file, exec_argv, regs
 TASK_STATE = "<QIIHHIQQQ"
 
-# struct plan: flags, keep_one_in, three slots of (kind, a, b, pad), pad
+# struct plan: flags, keep_one_in, three slots of (kind, a, b, pad), tail
 PLAN = "<II12BI"
 
 # struct control: seed, slow_ns, census
 CONTROL = "<QQQ"
+
+# struct gate: one byte for each remainder of a descriptor
+GATE = "<64B"
+
+# struct sock_state: sock, proc, netns
+SOCK_STATE = "<QII"
+
+# struct watched: sock, address
+WATCHED = "<QQ"
+
+# struct uring_state: start_ns, ring, request, user_data, proc, tid, three slots, sysno, flags, tgid
+URING_STATE = "<QQQQIIQQQHHI"
+
+# struct scratch before `nothing`: sent_once, sent
+SCRATCH_HEAD = "<QQ"
 
 # struct lane_count: counted, sampled_out, lost
 LANE_COUNT = "<QQQ"

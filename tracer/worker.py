@@ -22,12 +22,14 @@ from tracer.kernel.image import cached, image
 from tracer.kernel.sys import arch
 from tracer.kernel.tracing import Tracing
 from tracer.link import Link, Message, join, peer
+from tracer.records import CensusKind
 from tracer.stream.drain import Drain
 from tracer.stream.lanes import open_lanes, ring_bytes
 from tracer.stream.meter import kernel_map_bytes, usage
 from tracer.stream.sink import Sink
 from tracer.syscalls.plans import plans
 from tracer.target.process import runs
+from tracer.target.snapshot import open_files, snapshot_async
 
 __all__ = ("serve",)
 
@@ -62,7 +64,7 @@ class _Session:
             probes, self._cached = image(order["mode"], order["transport"])
             self._tracing = Tracing(probes, sizes)
         self._probes = probes
-        self._plans = plans(arch(), order.get("expression") or "", order.get("sample") or 1)
+        self._plans = plans(arch(), order.get("expression") or "", order.get("sample") or 1, names=order["mode"] == "full")
         self._tracing.plan(self._plans, SLOW_NS)
         self._lanes = open_lanes(self._tracing, sizes)
         self._tracing.attach()
@@ -72,6 +74,11 @@ class _Session:
         with contextlib.suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, 0, _HURRY)
         self._found = self._tracing.adopt(children=order.get("children", True))
+        self._sockets = b""
+        if not self._run:
+            self._sockets = self._tracing.sockets(CensusKind.BOUND)
+            self._found += self._tracing.adopt(children=order.get("children", True))  # births that were lost to that census
+        self._inherited = open_files(self._pids[0]) if self._run else []
         self._startup_ms: float | None = None
         self._snapshot: threading.Thread | None = None
         if self._run:
@@ -92,6 +99,7 @@ class _Session:
             "arch": system.machine,
             "version": __version__,
             "transport": self._probes["transport"],
+            "missing": self._probes["missing"],
             **{name: order.get(name) for name in ("mode", "expression", "sample", "children")},
         }
 
@@ -108,9 +116,11 @@ class _Session:
         file = os.fdopen(self._order["fd"], "wb", buffering=0)
         sink = Sink(self._tracing, file, self._meta(), detail=detail)
         sink.put("found", self._found)
-        if not self._run:
-            from tracer.target.snapshot import snapshot_async
-
+        if self._sockets:
+            sink.put("sockets found", self._sockets)
+        if self._run:
+            sink.put("map:SNAPSHOT", {"files": self._inherited})
+        else:
             def take(part: dict[str, Any]) -> None:
                 self._unreadable += len(part.get("unreadable", ()))
                 sink.put("map:SNAPSHOT", part)
@@ -126,9 +136,12 @@ class _Session:
             if self._startup_ms is None:
                 self._announce()  # the end came before the snapshot was there; the front still waits for the beginning
             still_open = self._tracing.detach()
+            alive = self._tracing.sockets(CensusKind.ALIVE)
             ended_ns = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
             drain.finish()
         sink.put("open", still_open)
+        if alive:
+            sink.put("sockets found", alive)
         if self._snapshot is not None:
             self._snapshot.join(_SNAPSHOT_S)
         self._finish(sink, {"ended_ns": ended_ns, "exit_status": status, "reason": reason})
@@ -144,6 +157,9 @@ class _Session:
         problems = []
         if self._unreadable:
             problems.append(f"What {self._unreadable} processes had open before could not be listed: that takes CAP_DAC_READ_SEARCH or root.")
+        if crowded := self._tracing.crowded():
+            problems.append(f"More operations of io_uring were under way than ebtrace can follow: of {crowded} it is not known when they began, "
+                            "and of those that did not end nothing.")
         return {
             "startup_ms": self._startup_ms,
             "bpf_ns_per_call": ns_per_call,

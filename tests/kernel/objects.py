@@ -11,7 +11,7 @@ from pathlib import Path
 __all__ = ("alive", "held_by")
 
 _NR_BPF = {"x86_64": 321, "aarch64": 280}[os.uname().machine]
-_COMMANDS = {"prog": 13, "map": 14, "link": 30}  # BPF_PROG_GET_FD_BY_ID, BPF_MAP_GET_FD_BY_ID, BPF_LINK_GET_FD_BY_ID
+_COMMANDS = {"prog": 11, "map": 12, "link": 31}  # BPF_PROG_GET_NEXT_ID, BPF_MAP_GET_NEXT_ID, BPF_LINK_GET_NEXT_ID
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -28,12 +28,15 @@ def held_by(pid: int) -> set[tuple[str, int]]:
 
 
 def alive(objects: set[tuple[str, int]]) -> set[tuple[str, int]]:
-    """Those that the kernel still has; ids are not used twice."""
-    found = set()
-    for kind, number in objects:
-        attributes = ctypes.create_string_buffer(struct.pack("<I60x", number))
-        fd = _libc.syscall(_NR_BPF, _COMMANDS[kind], attributes, len(attributes))
-        if fd >= 0:
-            os.close(fd)
-            found.add((kind, number))
-    return found
+    """Those that the kernel still has; ids are not used twice.
+
+    Asked by listing, not by opening: closing a program array again and again while it is being freed makes the kernel keep it for ever.
+    """
+    return {(kind, number) for kind, number in objects if _next(kind, number - 1) == number}
+
+
+def _next(kind: str, number: int) -> int:
+    """The lowest id of that kind above ``number``; 0 if there is none."""
+    attributes = ctypes.create_string_buffer(struct.pack("<II56x", number, 0))
+    found = _libc.syscall(_NR_BPF, _COMMANDS[kind], attributes, len(attributes))
+    return 0 if found else int(struct.unpack_from("<I", attributes.raw, 4)[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import zlib
 from collections import defaultdict
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tracer.records import HISTOGRAM_BUCKETS, LIFECYCLE_FIELDS, CallFlag, LifeKind
+from tracer.records import HISTOGRAM_BUCKETS, LIFECYCLE_FIELDS, SOCKET_FIELDS, CallFlag, LifeKind, PayloadFlag, ShareFlag, SocketKind
 from tracer.session.format import BlockKind
 from tracer.session.writer import SessionWriter
 from tracer.syscalls.names import number
@@ -26,6 +27,7 @@ META = {
 TRACER = {"startup_ms": 12.5, "cpu_s": 0.25, "peak_rss_mb": 31.5, "session_bytes": 1, "bpf_ns_per_call": 380.0, "kernel_map_mb": 10.5}
 SYSCALL_TYPES = {"start_ns": "<u8", "duration_ns": "<u8", "sysno": "<u2", "flags": "u1", "proc": "<u4", "tid": "<u4", "ret": "<i8",
                  "a0": "<u8", "a1": "<u8", "a2": "<u8"}
+SAMPLE_TYPES = {"at_ns": "<u8", "proc": "<u4", "tgid": "<u4", "cpu_ns": "<u8", "rss_bytes": "<u8", "peak_rss_bytes": "<u8", "threads": "<u4"}
 SUMS = ("calls", "errors", "unfinished", "bytes", "total_ns", "max_ns")
 
 
@@ -36,6 +38,9 @@ class Story:
         self.meta = {**META, **meta}
         self.calls: list[dict[str, int]] = []
         self.life: list[dict[str, Any]] = []
+        self.sockets: list[dict[str, Any]] = []
+        self.payloads: list[tuple[dict[str, int], bytes, bytes]] = []  # numbers, address, data
+        self.samples: list[dict[str, int]] = []
         self.strings: dict[int, tuple[bytes, int, int]] = {}  # id -> bytes, true length, flags
         self.maps: list[tuple[BlockKind, dict[str, Any]]] = []
         self.totals: dict[tuple[int, int], list[Any]] = defaultdict(lambda: [0, 0, 0, 0, 0, 0, [0] * HISTOGRAM_BUCKETS])
@@ -89,17 +94,38 @@ class Story:
     def found(self, at: int, proc: int, pid: int, **fields: Any) -> None:
         self.lived(LifeKind.FOUND, at, proc, pid, **fields)
 
-    def fork(self, at: int, proc: int, pid: int, parent: int, parent_pid: int, **fields: Any) -> None:
-        self.lived(LifeKind.FORK, at, proc, pid, parent_proc=parent, parent_tgid=parent_pid, **fields)
+    def fork(self, at: int, proc: int, pid: int, parent: int, parent_pid: int, shares: int = ShareFlag.MOUNTS, **fields: Any) -> None:
+        self.lived(LifeKind.FORK, at, proc, pid, parent_proc=parent, parent_tgid=parent_pid, shares=int(shares), **fields)
+
+    def socket(self, kind: SocketKind, at: int, sock: int = 0, fd: int = -1, proc: int = 1, **fields: Any) -> None:
+        """One socket record; an address is given as its bytes."""
+        for name in fields.keys() & {"local", "remote"}:
+            fields[name] = np.frombuffer(fields[name].ljust(16, b"\0"), "u1")
+        self.sockets.append({"at_ns": ORIGIN + at, "kind": int(kind), "sock": sock, "fd": fd, "proc": proc, **fields})
 
     def exec(self, at: int, proc: int, pid: int, file: str, *words: str, **fields: Any) -> None:
         name = self.string(file)
         told = {"filename_id": name, "interp_id": name, "argv_id": self.argv(*words), "old_tid": pid, "comm": os.fsencode(Path(file).name)[:15]}
         self.lived(LifeKind.EXEC, at, proc, pid, **{**told, **fields})
 
+    def sample(self, at: int, proc: int, pid: int, cpu_ns: int = 0, rss_bytes: int = 0, peak_rss_bytes: int = 0) -> None:
+        """What /proc said of a living process."""
+        self.samples.append({"at_ns": ORIGIN + at, "proc": proc, "tgid": pid, "cpu_ns": cpu_ns, "rss_bytes": rss_bytes,
+                             "peak_rss_bytes": peak_rss_bytes, "threads": 1})
+
     def exit(self, at: int, proc: int, pid: int, code: int = 0, **fields: Any) -> None:
         """The end of a process; ``code`` as wait(2) says it."""
         self.lived(LifeKind.EXIT, at, proc, pid, **{"process_ended": 1, "exit_code": code, "cpu_ns": 5_000_000, "peak_rss_bytes": 4 << 20, **fields})
+
+    def payload(self, at: int, sock: int, data: bytes, sent: bool, server: str = "127.0.0.53", port: int = 53, missing: int = 0,
+                **fields: int) -> None:
+        """One message on a watched socket, or a part of a stream; ``missing`` bytes after it were not kept. ``server`` "": a Unix socket."""
+        family = (socket.AF_INET6 if ":" in server else socket.AF_INET) if server else socket.AF_UNIX
+        flags = (PayloadFlag.SENT if sent else 0) | (PayloadFlag.CUT if missing else 0) | (0 if server else PayloadFlag.STREAM)
+        numbers = {"at_ns": ORIGIN + at, "sock": sock, "proc": 1, "tid": 100, "fd": 3, "length": len(data) + missing, "kept": len(data),
+                   "flags": flags, "family": family, "port": port if server else 0}
+        address = socket.inet_pton(family, server) if server else b""
+        self.payloads.append((numbers | fields, address.ljust(16, b"\0"), data))
 
     def write(self, path: Path, batch: int = 1 << 16, end: dict[str, Any] | None = None, complete: bool = True,
               ledger: dict[str, Any] | None = None) -> Path:
@@ -110,7 +136,12 @@ class Story:
             for kind, value in self.maps:
                 writer.write_map(kind, value)
             self._write_life(writer)
+            self._write_sockets(writer)
+            if self.samples:
+                columns = {name: np.array([row[name] for row in self.samples], kind) for name, kind in SAMPLE_TYPES.items()}
+                writer.write_table(BlockKind.SAMPLES, columns)
             self._write_strings(writer)
+            self._write_payloads(writer)
             for first in range(0, len(self.calls), batch):
                 rows = self.calls[first:first + batch]
                 columns = {name: np.array([row[name] for row in rows], kind) for name, kind in SYSCALL_TYPES.items()}
@@ -124,7 +155,8 @@ class Story:
         return path
 
     def lanes(self) -> dict[str, dict[str, int]]:
-        delivered = {"syscalls": len(self.calls), "lifecycle": len(self.life), "strings": len(self.strings)}
+        delivered = {"syscalls": len(self.calls), "lifecycle": len(self.life), "strings": len(self.strings),
+                     "payload": len(self.payloads)}
         lanes = {}
         for lane, count in delivered.items():
             sampled_out, lost = self.sampled_out.get(lane, 0), self.lost.get(lane, 0)
@@ -136,6 +168,13 @@ class Story:
         rows = [{**empty, **row} for row in self.life]
         writer.write_table(BlockKind.LIFECYCLE, {str(name): np.array([row[name] for row in rows], kind) for name, kind in LIFECYCLE_FIELDS})
 
+    def _write_sockets(self, writer: SessionWriter) -> None:
+        empty = {name: np.zeros(item, kind) for name, kind, item in SOCKET_FIELDS}
+        if self.sockets:
+            writer.write_table(BlockKind.SOCKETS, {
+                name: np.array([row.get(name, empty[name]) for row in self.sockets], kind).reshape(len(self.sockets), *item)
+                for name, kind, item in SOCKET_FIELDS})
+
     def _write_strings(self, writer: SessionWriter) -> None:
         rows = list(self.strings.items())
         writer.write_table(BlockKind.STRINGS, {
@@ -145,6 +184,17 @@ class Story:
             "kept": np.array([len(data) for _, (data, _, _) in rows], "<u4"),
             "data": np.frombuffer(b"".join(data for _, (data, _, _) in rows), "u1"),
         })
+
+    def _write_payloads(self, writer: SessionWriter) -> None:
+        for half in (self.payloads[::2], self.payloads[1::2]):  # two blocks that overlap in time, as those of two CPUs
+            if half:
+                kinds = {"at_ns": "<u8", "sock": "<u8", "proc": "<u4", "tid": "<u4", "fd": "<i4", "length": "<u4", **dict.fromkeys(
+                    ("kept", "flags", "family", "port"), "<u2")}
+                writer.write_table(BlockKind.PAYLOAD, {
+                    **{name: np.array([numbers[name] for numbers, _, _ in half], kind) for name, kind in kinds.items()},
+                    "address": np.frombuffer(b"".join(address for _, address, _ in half), "u1").reshape(len(half), 16),
+                    "data": np.frombuffer(b"".join(data for _, _, data in half), "u1"),
+                })
 
     def _write_totals(self, writer: SessionWriter) -> None:
         """In two blocks, as deltas: half of the calls first."""

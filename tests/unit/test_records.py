@@ -53,6 +53,13 @@ def test_fields_lie_where_the_compiler_puts_them(ask, structure: str, fields: li
     assert [layout.itemsize, *(layout.fields[name][1] for name in names)] == expected
 
 
+def test_a_socket_record_is_filled_up_to_its_slots(ask) -> None:
+    layout = np.dtype(records.SOCKET_FIELDS)
+    offsets = ask([f"offsetof(struct rec_socket, {name})" for name in layout.names])
+    assert [layout.fields[name][1] for name in layout.names] == offsets
+    assert [layout.itemsize, records.SOCKET_RECORD] == ask(["offsetof(struct rec_socket, pad)", "sizeof(struct rec_socket)"])
+
+
 def test_argument_slots_lie_in_a_row(ask) -> None:
     layout = np.dtype(records.SYSCALL_FIELDS)
     assert [layout.fields[name][1] for name in ("a0", "a1", "a2")] == ask([f"offsetof(struct rec_syscall, slots[{i}])" for i in range(3)])
@@ -61,7 +68,8 @@ def test_argument_slots_lie_in_a_row(ask) -> None:
 @pytest.mark.parametrize(
     ("structure", "notation"),
     [("task_state", records.TASK_STATE), ("plan", records.PLAN), ("control", records.CONTROL), ("lane_count", records.LANE_COUNT),
-     ("rec_string", records.STRING_HEAD), ("totals_key", "<IHH")],
+     ("rec_string", records.STRING_HEAD), ("totals_key", "<IHH"), ("rec_payload", records.PAYLOAD_HEAD), ("gate", records.GATE),
+     ("sock_state", records.SOCK_STATE), ("watched", records.WATCHED), ("uring_state", records.URING_STATE)],
 )
 def test_packed_structures_have_the_compilers_size(ask, structure: str, notation: str) -> None:
     assert ask([f"sizeof(struct {structure})"]) == [struct.calcsize(notation)]
@@ -70,14 +78,16 @@ def test_packed_structures_have_the_compilers_size(ask, structure: str, notation
 @pytest.mark.parametrize(
     ("prefix", "enum"),
     [("MAP", records.MapId), ("PLAN", records.PlanFlag), ("SLOT", records.SlotKind), ("STATE", records.StateFlag), ("CENSUS", records.CensusKind),
-     ("CALL", records.CallFlag), ("LIFE", records.LifeKind), ("STRING", records.StringFlag), ("LANE", records.Lane)],
+     ("CALL", records.CallFlag), ("LIFE", records.LifeKind), ("STRING", records.StringFlag), ("LANE", records.Lane), ("TAIL", records.Tail),
+     ("SHARES", records.ShareFlag), ("SOCK", records.SocketKind), ("PAYLOAD", records.PayloadFlag)],
 )
 def test_enumerations_agree(ask, prefix: str, enum) -> None:
     assert [int(member) for member in enum] == ask([f"{prefix}_{member.name}" for member in enum])
 
 
 def test_constants_agree(ask) -> None:
-    names = ["PATH_BYTES", "ARGV_BYTES", "HISTOGRAM_BUCKETS", "HISTOGRAM_SHIFT", "SYSNO_LIMIT", "SYSNO_COMPAT", "SYSNO_UNKNOWN"]
+    names = ["PATH_BYTES", "ARGV_BYTES", "HISTOGRAM_BUCKETS", "HISTOGRAM_SHIFT", "SYSNO_LIMIT", "SYSNO_COMPAT", "SYSNO_UNKNOWN",
+             "SYSNO_URING", "PAYLOAD_BYTES"]
     assert [getattr(records, name) for name in names] == ask(names)
     assert [len(records.LANES)] == ask(["LANES"])
     assert ask(["sizeof(struct rec_syscall)", "sizeof(struct rec_lifecycle)"]) == [SYSCALL_RECORD, LIFECYCLE_RECORD]
@@ -87,11 +97,11 @@ def test_maps_have_room_for_their_values(ask) -> None:
     plans = map_plans(4, task_storage=True, perf=False, ring_bytes=dict.fromkeys(records.LANES, 4096))
     pairs = {
         "TASKS": "task_state", "PLANS": "plan", "TOTALS": "totals", "OVERFLOW": "totals", "LEDGER": "lane_count", "CONTROL": "control",
-        "SCRATCH": "scratch",
+        "SCRATCH": "scratch", "GATE": "gate", "SOCKS": "sock_state", "WATCHED": "watched", "URING": "uring_state",
     }
     assert [plans[records.MapId[name]].value for name in pairs] == ask([f"sizeof(struct {structure})" for structure in pairs.values()])
 
 
 def test_a_record_and_its_header_divide_every_ring(ask) -> None:
     """No slot may wrap around the end of a ring: SlotRing maps the data once."""
-    assert (SYSCALL_RECORD + 8, LIFECYCLE_RECORD + 8) == (64, 128)
+    assert (SYSCALL_RECORD + 8, LIFECYCLE_RECORD + 8, records.SOCKET_RECORD + 8) == (64, 128, 256)

@@ -13,7 +13,7 @@ from report.tables import print_totals, sections
 from report.totals import totals_of
 from report.tree import process_rows
 from tests.unit.report_sessions import AT_FDCWD, Story
-from tracer.records import CallFlag
+from tracer.records import CallFlag, StringFlag
 from tracer.session.format import BlockKind
 from tracer.session.reader import open_session
 
@@ -180,6 +180,28 @@ def test_the_tree(tmp_path: Path) -> None:
     assert tree(told, tmp_path, 0, ascii_only=True)[0] == ["make", "|- cc2", "|  |- cc3", "|  `- cc4", "`- cc5", "   `- (fork) cc5"]
     assert tree(told, tmp_path, 3) == (["make", "└─ cc5", "   └─ (fork) cc5"], 3)  # the busiest and its line
     assert tree(told, tmp_path, 5) == (["make", "├─ cc2", "│  └─ cc4", "└─ cc5", "   └─ (fork) cc5"], 1)
+
+
+def test_what_a_person_calls_it_comes_first_in_the_tree(tmp_path: Path) -> None:
+    told = Story()
+    told.found(0, 1, 100)
+    told.exec(1, 1, 100, "/usr/bin/timeout", "timeout", "5", "python3", "-u", "/opt/a/tool.py", "--size", "a b")
+    told.fork(2, 2, 101, parent=1, parent_pid=100)
+    told.exec(3, 2, 101, "/usr/bin/python3", "/usr/bin/python3", "-m", "http.server", "80", argv_id=told.string(
+        b"/usr/bin/python3\0-m\0http.server\0008", length=90_000, flags=StringFlag.CUT))
+    told.fork(4, 3, 102, parent=1, parent_pid=100)
+    told.exec(5, 3, 102, "/bin/sh", "x", argv_id=told.string("gone", sent=False))
+    assert tree(told, tmp_path, 0)[0] == [
+        "tool.py (timeout 5 python3 -u /opt/a/tool.py) --size 'a b'",
+        "├─ http.server 8 … (/usr/bin/python3 -m http.server)", "└─ sh (arguments lost)"]
+
+
+def test_colours_are_cut_with_their_text() -> None:
+    cell = Text.assemble("make", (" all install", "dim"))
+    line = table([Column("x", left=True, flexible=True)], [[cell]], 10)[1]
+    assert (line.plain, [(span.start, span.end) for span in line.spans]) == ("make all …", [(4, 10)])
+    line = table([Column("x", left=True, flexible=True)], [[cell]], 4)[1]
+    assert (line.plain, line.spans) == ("mak…", [])
 
 
 def test_a_tree_deeper_than_pythons_stack(tmp_path: Path) -> None:

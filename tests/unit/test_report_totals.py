@@ -9,6 +9,7 @@ from report.ledger import LaneLedger, ledger_of, rows_held
 from report.text import as_json
 from report.totals import Totals, document, totals_of
 from tests.unit.report_sessions import AT_FDCWD, ORIGIN, TRACER, Story
+from tracer.records import LANES
 from tracer.session.format import BlockKind
 from tracer.session.reader import open_session
 
@@ -60,14 +61,14 @@ def test_the_document_keeps_the_contract(tmp_path: Path) -> None:
     told.maps.append((BlockKind.SNAPSHOT, {"connections": [{"pid": 100, "fd": 5, "protocol": "tcp", "local": "127.0.0.1:1", "remote": "127.0.0.1:2",
                                                             "state": "ESTABLISHED"}]}))
     found = json.loads(as_json(document(totals(told, tmp_path)), indent=2))
-    assert list(found) == ["session", "ledger", "syscalls", "processes", "files", "connections", "http", "tracer"]
+    assert list(found) == ["session", "ledger", "syscalls", "processes", "files", "searches", "connections", "http", "tracer"]
     for part, form in CONTRACT.items():
         rows = found[part] if isinstance(found[part], list) else [found[part]]
         assert rows
         for row in rows:
             check_form(row, form)
     assert found["http"] == []
-    assert found["ledger"].keys() == {"syscalls", "lifecycle", "strings"}
+    assert found["ledger"].keys() == set(LANES)
     for account in found["ledger"].values():
         assert account["delivered"] + account["sampled_out"] + account["lost"] == account["counted"]
 
@@ -80,7 +81,8 @@ def test_facts_of_a_complete_session(tmp_path: Path) -> None:
     assert found.tracer.session_bytes == (tmp_path / "a.ebt").stat().st_size
     assert {name: value for name, value in vars(found.tracer).items() if name != "session_bytes"} == {
         name: value for name, value in TRACER.items() if name != "session_bytes"}
-    assert found.ledger == {"syscalls": LaneLedger(3, 3, 0, 0), "lifecycle": LaneLedger(3, 3, 0, 0), "strings": LaneLedger(4, 4, 0, 0)}
+    assert found.ledger == {"syscalls": LaneLedger(3, 3, 0, 0), "lifecycle": LaneLedger(3, 3, 0, 0), "strings": LaneLedger(4, 4, 0, 0),
+                            "sockets": LaneLedger(0, 0, 0, 0), "payload": LaneLedger(0, 0, 0, 0)}
 
 
 def test_the_exit_status_of_the_target_stands_in_for_a_missing_one(tmp_path: Path) -> None:
@@ -196,5 +198,5 @@ def test_maps_of_any_form_do_no_harm(tmp_path: Path) -> None:
 def test_what_is_held_is_recounted(tmp_path: Path) -> None:
     claimed = {lane: {"counted": 99, "delivered": 99} for lane in ("syscalls", "strings")}
     with open_session(str(story().write(tmp_path / "a.ebt", ledger=claimed))) as session:
-        assert rows_held(session) == {"syscalls": 3, "lifecycle": 3, "strings": 4}
+        assert rows_held(session) == {"syscalls": 3, "lifecycle": 3, "strings": 4, "sockets": 0, "payload": 0}
         assert ledger_of(session, rows_held(session))["strings"].unaccounted == 95

@@ -42,7 +42,7 @@ def ask(target: Callable[[str], str], tmp_path: Path) -> Ask:
 def test_classes_hold_what_they_hold_in_strace(ask: Ask, compat: bool) -> None:
     known_to_strace = ask(compat=compat)
     assert len(known_to_strace) > 300
-    for group in CLASSES:
+    for group in set(CLASSES) - {"io_uring"}:  # which strace does not know
         ours = {base_name(ARCH, sysno) for sysno in select(f"%{group}@{32 if compat else 64}", ARCH)}
         theirs = set(ask("-e", f"trace=%{group}", compat=compat))
         if group in ("net", "network"):

@@ -75,6 +75,18 @@ class KernelBtf:
         """Id to attach to a raw tracepoint by (typedef btf_trace_NAME)."""
         return self._id(_TYPEDEF, "btf_trace_" + name)
 
+    def first_tracepoint(self, names: str) -> int | None:
+        """Id of the first that this kernel has of some tracepoints, with bars between them: the newest name comes first."""
+        return next((found for found in map(self.tracepoint, names.split("|")) if found is not None), None)
+
+    def arguments(self, name: str) -> int:
+        """How many arguments a raw tracepoint has; 0 where this kernel has no such tracepoint."""
+        found = self.tracepoint(name)
+        if found is None:
+            return 0
+        pointer = self._header(found)
+        return (self._header(pointer[2])[1] & 0xFFFF) - 1  # the first is the tracepoint's own
+
     def function(self, name: str) -> int | None:
         """Id of a kernel function, for instance of a BPF iterator (bpf_iter_task)."""
         return self._id(_FUNC, name)
@@ -138,4 +150,6 @@ class KernelBtf:
             element, _, count = struct.unpack_from("<III", self._types, at + 12)
             size, declare = self._declare(element)
             return size * count, declare.replace("%s", f"%s[{count}]")
+        if kind in (_STRUCT, _UNION):
+            return third, f"u8 %s[{third}]"  # whatever is in it is the reader's to know
         raise KernelTooOld("a field that the probes read has a shape they do not know")

@@ -15,18 +15,22 @@ import sys
 import tempfile
 from typing import Any
 
-from tracer.errors import CompilerMissing, EbtraceError, HostError
+from tracer.errors import CompilerMissing, EbtraceError, HostError, KernelTooOld
 from tracer.kernel.btf import KernelBtf
 from tracer.kernel.headers import write_headers
 from tracer.kernel.maps import create, map_plans
-from tracer.kernel.probes import CENSUS, TRACEPOINTS, probe_features, refusal
+from tracer.kernel.probes import CENSUS, ITERATORS, OPTIONAL, TAILS, TRACEPOINTS, URING_CENSUS, probe_features, refusal
 from tracer.kernel.shapes import shapes
 from tracer.kernel.sys import arch, possible_cpus
-from tracer.records import MapId
+from tracer.records import LANES, MapId
 
 __all__ = ("SOURCES", "bcc_module", "build", "flags")
 
 SOURCES = pathlib.Path(__file__).resolve().parent.parent.parent / "bpf"
+# Arguments of io_uring's tracepoints. A completion: ring, request, CQE, or before Linux 6.13 the CQE's fields; a refusal: SQE, request, error.
+_BY_CQE, _BY_VALUE, _REFUSED = 3, 7, 3
+_REQUEST_MOST = 56  # bytes between the fields of struct io_kiocb that are read at once (bpf/operations.h)
+_URING = {"on_uring_submit", "on_uring_refused", "on_uring_complete", URING_CENSUS}
 _ARCHES = {"x86_64": "ARCH_X86_64", "aarch64": "ARCH_ARM64"}
 
 
@@ -41,6 +45,8 @@ def flags(mode: str, transport: str, features: dict[str, bool], cpus: int) -> li
         "TRANSPORT_PERF": int(transport == "perf"),
         "DETAIL": int(mode == "full"),
         "COUNTS_ONLY": int(mode == "counts"),
+        "URING": int(features["uring"]),
+        "URING_CQE": int(features["uring_cqe"]),
     }
     return [f"-D{name}={value}" for name, value in values.items()]
 
@@ -84,7 +90,7 @@ def _features(btf: KernelBtf, cpus: int) -> dict[str, bool]:
     sys_enter = btf.tracepoint("sys_enter")
     if sys_enter is None:
         raise HostError("this kernel has no sys_enter tracepoint", "ebtrace needs CONFIG_HAVE_SYSCALL_TRACEPOINTS and Linux 5.8 or later")
-    plans = map_plans(cpus, task_storage=True, perf=False, ring_bytes={"syscalls": 4096, "lifecycle": 4096, "strings": 4096})
+    plans = map_plans(cpus, task_storage=True, perf=False, ring_bytes=dict.fromkeys(LANES, 4096))
     with contextlib.ExitStack() as stack:
         def works(map_id: MapId) -> int | None:
             try:
@@ -100,18 +106,35 @@ def _features(btf: KernelBtf, cpus: int) -> dict[str, bool]:
         return probe_features(sys_enter, works(MapId.TASKS)) | {"ring": ring}
 
 
+def _uring(btf: KernelBtf) -> bool:
+    """Whether operations of io_uring can be followed: before Linux 6.0 its tracepoints do not name the request."""
+    try:
+        together = btf.field("io_kiocb", "ctx").offset - btf.field("io_kiocb", "opcode").offset
+    except KernelTooOld:
+        return False
+    submit = next(filter(None, map(btf.arguments, OPTIONAL["on_uring_submit"].split("|"))), 0)
+    return 0 < together <= _REQUEST_MOST and btf.arguments("io_uring_complete") in (_BY_CQE, _BY_VALUE) and submit in (1, 2)
+
+
 def build(mode: str, transport: str) -> dict[str, Any]:
     """Compiles one image for this kernel. Raises HostError with what is missing."""
     btf, cpus = KernelBtf(), possible_cpus()
     features = _features(btf, cpus)
     if transport == "ring" and not features["ring"]:
         transport = "perf"  # BPF ring buffers came with Linux 5.8
+    features |= {"uring": _uring(btf), "uring_cqe": btf.arguments("io_uring_complete") == _BY_CQE}
     programs = _compile(flags(mode, transport, features, cpus), shapes(btf, arch()))
-    ids = {probe: btf.tracepoint(point) for probe, point in TRACEPOINTS.items()} | {CENSUS: btf.function("bpf_iter_task")}
-    for probe, found in ids.items():
-        if found is None:
-            raise HostError(f"this kernel has nothing to attach {probe} to", "ebtrace needs Linux 5.8 or later")
-    return {"mode": mode, "transport": transport, "features": features, "programs": programs, "btf_ids": ids, "cpus": cpus}
+    points = TRACEPOINTS | OPTIONAL | dict.fromkeys(TAILS, "sys_exit")
+    ids = {name: btf.function(ITERATORS[name]) if name in ITERATORS else btf.first_tracepoint(points[name]) for name in programs}
+    if btf.arguments(OPTIONAL["on_uring_refused"]) != _REFUSED and "on_uring_refused" in ids:
+        ids["on_uring_refused"] = None
+    missing = sorted({name for name, found in ids.items() if found is None} | (_URING - ids.keys()))
+    for name in missing:
+        if name in TRACEPOINTS or name == CENSUS:
+            raise HostError(f"this kernel has nothing to attach {name} to", "ebtrace needs Linux 5.8 or later")
+        programs.pop(name, None)
+        ids.pop(name, None)
+    return {"mode": mode, "transport": transport, "features": features, "programs": programs, "btf_ids": ids, "cpus": cpus, "missing": missing}
 
 
 def main() -> int:

@@ -20,7 +20,7 @@ from tracer.kernel.perf import PerfSlots
 from tracer.kernel.ring import SlotRing
 from tracer.kernel.sys import arch
 from tracer.kernel.tracing import Tracing
-from tracer.records import PLAN, MapId, PlanFlag
+from tracer.records import LANES, PLAN, MapId, PlanFlag
 from tracer.syscalls.names import number
 
 __all__ = ("Trial", "added_ns", "bpf_ns_per_call")
@@ -28,7 +28,7 @@ __all__ = ("Trial", "added_ns", "bpf_ns_per_call")
 _CALLS = 10_007  # while the probes are live: a prime, so that no multiple of anything else is taken for it
 _CHUNK = 500
 _CHUNKS_WITHOUT = 10  # before, and again after
-_RING_BYTES = {"syscalls": 1 << 21, "lifecycle": 1 << 16, "strings": 1 << 16}  # room for all records: nobody has to drain
+_RING_BYTES = {**dict.fromkeys(LANES, 1 << 16), "syscalls": 1 << 21}  # room for all records: nobody has to drain
 _RECORD = 56
 _NEVER_SLOW_NS = 1 << 62
 

@@ -9,18 +9,38 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from tracer.kernel.sys import bpf, bpf_in_place, buffer
-from tracer.records import ARGV_BYTES, CONTROL, HISTOGRAM_BUCKETS, LANE_COUNT, LANES, PLAN, STRING_HEAD, SYSNO_LIMIT, TASK_STATE, MapId
+from tracer.records import (
+    ARGV_BYTES,
+    CONTROL,
+    GATE,
+    HISTOGRAM_BUCKETS,
+    LANE_COUNT,
+    LANES,
+    PLAN,
+    SCRATCH_HEAD,
+    SOCK_STATE,
+    STRING_HEAD,
+    SYSNO_LIMIT,
+    TASK_STATE,
+    URING_STATE,
+    WATCHED,
+    MapId,
+    Tail,
+)
 
 __all__ = ("BpfMap", "MapPlan", "create", "map_plans")
 
 _CREATE, _LOOKUP, _UPDATE, _DELETE, _BTF_LOAD, _LOOKUP_BATCH, _UPDATE_BATCH, _DELETE_BATCH = 0, 1, 2, 3, 18, 24, 26, 27
-_HASH, _ARRAY, _PERF_EVENT_ARRAY, _PERCPU_ARRAY, _LRU_HASH, _RINGBUF, _TASK_STORAGE = 1, 2, 4, 6, 9, 27, 29
+_HASH, _ARRAY, _PROG_ARRAY, _PERF_EVENT_ARRAY, _PERCPU_ARRAY, _LRU_HASH, _RINGBUF, _TASK_STORAGE = 1, 2, 3, 4, 6, 9, 27, 29
 _NO_PREALLOC = 1
 
 TOTALS_BYTES = 8 * (6 + HISTOGRAM_BUCKETS)
 # Rows of living processes, one for each syscall and CPU. A process beyond them is still counted, in the overflow row of its syscall.
 _TOTALS_ROWS = 16384
 _STRINGS_REMEMBERED = 32768
+_SOCKETS = 16384  # TCP sockets that live at one time; those beyond are counted as lost
+_WATCHED = 4096
+_OPERATIONS = 16384  # of io_uring, under way at one time
 
 
 class MapPlan(NamedTuple):
@@ -133,8 +153,14 @@ def map_plans(cpus: int, *, task_storage: bool, perf: bool, ring_bytes: dict[str
         MapId.LEDGER: MapPlan(_PERCPU_ARRAY, 4, struct.calcsize(LANE_COUNT), len(LANES) + 1, percpu=True),
         MapId.CONTROL: MapPlan(_ARRAY, 4, struct.calcsize(CONTROL), 1),
         MapId.SERIALS: MapPlan(_ARRAY, 4, 8, cpus + 1),
-        MapId.SCRATCH: MapPlan(_PERCPU_ARRAY, 4, 16 + TOTALS_BYTES + struct.calcsize(STRING_HEAD) + ARGV_BYTES + 8, 1, percpu=True),
+        MapId.SCRATCH: MapPlan(
+            _PERCPU_ARRAY, 4, struct.calcsize(SCRATCH_HEAD) + TOTALS_BYTES + struct.calcsize(STRING_HEAD) + ARGV_BYTES + 8, 1, percpu=True),
         MapId.SEEN: MapPlan(_LRU_HASH, 8, 1, _STRINGS_REMEMBERED),
+        MapId.GATE: MapPlan(_ARRAY, 4, struct.calcsize(GATE), 1),
+        MapId.SOCKS: MapPlan(_HASH, 8, struct.calcsize(SOCK_STATE), _SOCKETS),
+        MapId.WATCHED: MapPlan(_LRU_HASH, 8, struct.calcsize(WATCHED), _WATCHED),
+        MapId.TAILS: MapPlan(_PROG_ARRAY, 4, 4, len(Tail)),
+        MapId.URING: MapPlan(_HASH, 8, struct.calcsize(URING_STATE), _OPERATIONS),
     }
     for lane in LANES:
         plans[MapId[lane.upper()]] = MapPlan(_PERF_EVENT_ARRAY, 4, 4, cpus) if perf else MapPlan(_RINGBUF, 0, 0, ring_bytes[lane])

@@ -10,10 +10,11 @@ from collections.abc import Mapping
 
 from tracer.errors import HostError, PermissionMissing
 from tracer.kernel.sys import bpf, buffer
+from tracer.records import Tail
 
 __all__ = (
-    "CENSUS", "LEAVE", "TRACEPOINTS", "attach", "attach_one", "instructions", "jited", "load", "load_one", "probe_features", "read_census",
-    "refusal", "recursion_misses",
+    "CENSUS", "ITERATORS", "LEAVE", "OPTIONAL", "SOCKET_CENSUS", "TAILS", "TRACEPOINTS", "URING_CENSUS", "attach", "attach_one",
+    "instructions", "jited", "load", "load_one", "probe_features", "read_census", "refusal", "recursion_misses",
 )
 
 _PROG_LOAD, _RAW_TRACEPOINT_OPEN, _OBJ_INFO, _LINK_CREATE, _ITER_CREATE = 5, 17, 15, 28, 33
@@ -27,8 +28,27 @@ TRACEPOINTS = {
     "on_sys_exit": "sys_exit",
     "on_sys_enter": "sys_enter",
 }
-CENSUS = "on_census"
-_HEAVIEST = "on_sys_exit"  # for the verifier
+# What a kernel may lack, and a session then does without; image["missing"] says so.
+OPTIONAL = {
+    "on_tcp_state": "inet_sock_set_state",
+    "on_tcp_retransmit": "tcp_retransmit_skb",
+    "on_tcp_reset_sent": "tcp_send_reset",
+    "on_tcp_reset_received": "tcp_receive_reset",
+    "on_tcp_destroy": "tcp_destroy_sock",
+    # Taken off in this order: whatever is submitted in between ends without a beginning, not the other way round.
+    "on_uring_submit": "io_uring_submit_req|io_uring_submit_sqe",
+    "on_uring_refused": "io_uring_req_failed",
+    "on_uring_socket": "io_uring_complete",  # before the next, which forgets the operation
+    "on_uring_complete": "io_uring_complete",
+}
+# Programs that on_sys_exit goes on to, and their places in MAP_TAILS.
+TAILS = {
+    "on_socket": (Tail.SOCKET, Tail.ACCEPT, Tail.PASSED),
+    "on_message": (Tail.MESSAGE,),
+    "on_data": (Tail.DATA,),
+}
+CENSUS, SOCKET_CENSUS, URING_CENSUS = "on_census", "on_socket_census", "on_uring_left"
+ITERATORS = {CENSUS: "bpf_iter_task", SOCKET_CENSUS: "bpf_iter_task_file", URING_CENSUS: "bpf_iter_bpf_map_elem"}
 
 
 def refusal(error: OSError, what: str) -> HostError:
@@ -88,23 +108,28 @@ def _with_maps(code: bytes, fds: Mapping[int, int]) -> bytes:
 def load(programs: Mapping[str, bytes], btf_ids: Mapping[str, int], map_fds: Mapping[int, int]) -> dict[str, int]:
     """Loads every probe; returns descriptors by probe name. Raises HostError.
 
-    The verifier takes half its time for the largest one, so that goes on a thread of its own, on another CPU.
+    The verifier takes nearly all of the time to start, so two CPUs are used, and the longest programs come first.
     """
     fds: dict[str, int] = {}
     refused: list[HostError] = []
+    waiting = sorted(programs, key=lambda name: len(programs[name]))
 
-    def load_each(names: list[str]) -> None:
-        for name in names:
-            ready = (name, _with_maps(programs[name], map_fds), btf_ids[name], _ITER if name == CENSUS else _RAW_TP)
+    def load_each() -> None:
+        while True:
+            try:
+                name = waiting.pop()
+            except IndexError:
+                return
+            ready = (name, _with_maps(programs[name], map_fds), btf_ids[name], _ITER if name in ITERATORS else _RAW_TP)
             try:
                 fds[name] = _prog_load(*ready)
             except OSError as error:
                 refused.append(_why(ready, error))
                 return
 
-    thread = threading.Thread(target=load_each, args=([_HEAVIEST],))
+    thread = threading.Thread(target=load_each)
     thread.start()
-    load_each([name for name in programs if name != _HEAVIEST])
+    load_each()
     thread.join()
     if refused:
         raise refused[0]
@@ -132,26 +157,30 @@ def attach_one(program: int) -> int:
 def attach(programs: Mapping[str, int]) -> list[int]:
     """Attaches the tracepoint probes; closing the returned descriptors detaches them. Raises HostError."""
     links = []
-    for name in TRACEPOINTS:
+    points = OPTIONAL | TRACEPOINTS  # a socket must be followed before the calls that make it are seen
+    for name in [name for name in points if name in programs]:
         try:
             links.append(attach_one(programs[name]))
         except OSError as error:
             for link in links:
                 os.close(link)
-            raise refusal(error, f"attach to the tracepoint {TRACEPOINTS[name]}") from error
+            raise refusal(error, f"attach to the tracepoint {points[name]}") from error
     return links
 
 
-def read_census(program: int) -> bytes:
-    """Runs the census over all tasks and returns what it wrote. Raises HostError."""
+def read_census(program: int, over: int | None = None) -> bytes:
+    """Runs an iterator over all tasks, files, or the entries of the map ``over``; returns what it wrote. Raises HostError."""
+    memory, at = buffer(struct.pack("<I", over or 0))  # union bpf_iter_link_info
+    info = (0, 0) if over is None else (at, 4)
     try:
-        link = bpf(_LINK_CREATE, struct.pack("<IIIIQII", program, 0, _ITER, 0, 0, 0, 0))
+        link = bpf(_LINK_CREATE, struct.pack("<IIIIQII", program, 0, _ITER, 0, *info, 0))
         try:
             walk = bpf(_ITER_CREATE, struct.pack("<II", link, 0))
         finally:
             os.close(link)
     except OSError as error:
         raise refusal(error, "list the tasks") from error
+    del memory
     with os.fdopen(walk, "rb", buffering=0) as file:
         return b"".join(iter(lambda: file.read(1 << 16), b""))
 

@@ -9,17 +9,60 @@ from __future__ import annotations
 from tracer.errors import KernelTooOld
 from tracer.kernel.btf import Field, KernelBtf
 
-__all__ = ("FIELDS", "shapes")
+__all__ = ("FIELDS", "GROUPS", "shapes")
 
 FIELDS: dict[str, tuple[str, ...]] = {
     "task_struct": (
         "pid", "tgid", "comm", "mm", "signal", "group_leader", "real_parent", "cred", "real_cred", "exit_code", "flags", "start_time",
-        "se.sum_exec_runtime", "__state|state", "pending.signal.sig",
+        "se.sum_exec_runtime", "__state|state", "pending.signal.sig", "files", "fs", "nsproxy",
     ),
+    "nsproxy": ("mnt_ns",),
+    "files_struct": ("fdt",),
+    "fdtable": ("max_fds", "fd"),
+    "file": ("f_inode", "f_mode", "private_data"),
+    "inode": ("i_ino", "i_mode", "i_sb"),
+    "super_block": ("s_dev",),
     "signal_struct": ("live.counter", "flags", "group_exit_code", "sum_sched_runtime", "maxrss"),
     "cred": ("uid.val", "gid.val", "euid.val"),
     "mm_struct": ("arg_start", "arg_end"),
     "linux_binprm": ("filename", "interp"),
+}
+# Groups that a kernel may be built without: HAVE_<group> says whether all their structures are there.
+GROUPS: dict[str, dict[str, tuple[str, ...]]] = {
+    "SOCKETS": {
+        "socket": ("sk", "file"),
+        "sock": (
+            "__sk_common.skc_family", "__sk_common.skc_state", "__sk_common.skc_num", "__sk_common.skc_dport", "__sk_common.skc_rcv_saddr",
+            "__sk_common.skc_daddr", "__sk_common.skc_v6_rcv_saddr", "__sk_common.skc_v6_daddr", "__sk_common.skc_net.net", "sk_type",
+            "sk_protocol", "sk_socket",
+        ),
+        "net": ("ns.inum",),
+        "tcp_sock": (
+            "srtt_us", "mdev_us", "rtt_min", "snd_cwnd", "mss_cache", "total_retrans", "data_segs_out", "data_segs_in", "bytes_sent", "bytes_acked",
+            "bytes_received",
+        ),
+        "unix_sock": ("addr", "peer"),
+        "unix_address": ("len", "name"),
+    },
+    "URING": {
+        "io_kiocb": ("opcode", "flags", "cqe.user_data", "cqe.res", "cqe.fd", "ctx", "file", "async_data"),
+        "io_open": ("dfd", "filename", "how.flags", "file_slot"),
+        "io_close": ("fd", "file_slot"),
+        "io_statx": ("dfd", "filename", "flags"),
+        "io_unlink": ("dfd", "filename", "flags"),
+        "io_mkdir": ("dfd", "filename", "mode"),
+        "io_rename": ("old_dfd", "new_dfd", "oldpath", "newpath"),
+        "io_link": ("old_dfd", "new_dfd", "oldpath", "newpath"),
+        "io_rw": ("len",),
+        "io_sr_msg": ("len",),
+        "io_accept": ("file_slot",),
+        "io_socket": ("domain", "type", "protocol", "file_slot"),
+        "io_connect": ("addr_len",),
+        "io_async_msghdr": ("addr",),
+        "io_uring_sqe": ("opcode", "fd", "user_data"),
+        "filename": ("name",),
+    },
+    "URING_BIND": {"io_bind": ("addr_len",)},  # Linux 6.11
 }
 _FIELDS_OF_ARCH: dict[str, dict[str, tuple[str, ...]]] = {
     "x86_64": {
@@ -62,4 +105,11 @@ def shapes(btf: KernelBtf, arch: str) -> str:
     """The text of shapes.h. Raises KernelTooOld, naming the field, where this kernel lacks one."""
     extra = _FIELDS_OF_ARCH[arch]
     wanted = {name: FIELDS.get(name, ()) + extra.get(name, ()) for name in {**FIELDS, **extra}}
-    return "#pragma once\n" + "\n".join(_structure(btf, name, paths) for name, paths in wanted.items()) + "\n" + _stack(btf, arch)
+    parts = ["#pragma once", *(_structure(btf, name, paths) for name, paths in wanted.items())]
+    for group, structures in GROUPS.items():
+        try:
+            parts += [_structure(btf, name, paths) for name, paths in structures.items()]
+            parts.append(f"#define HAVE_{group} 1")
+        except KernelTooOld:
+            parts.append(f"#define HAVE_{group} 0")
+    return "\n".join(parts) + "\n" + _stack(btf, arch)

@@ -10,7 +10,7 @@ from typing import Any
 
 from tracer.errors import TargetError
 from tracer.kernel.maps import BpfMap, create, map_plans
-from tracer.kernel.probes import CENSUS, attach, load, read_census, recursion_misses, refusal
+from tracer.kernel.probes import CENSUS, SOCKET_CENSUS, TAILS, URING_CENSUS, attach, load, read_census, recursion_misses, refusal
 from tracer.kernel.sys import membarrier
 from tracer.records import CONTROL, LANE_COUNT, LANES, TASK_STATE, CensusKind, MapId, StateFlag
 
@@ -27,6 +27,7 @@ class Tracing:
         self._links: list[int] = []
         self._seed = os.urandom(8)
         self._slow_ns = 0
+        self._found_again = 0  # births that were lost while the census was taken, and then found by it
         with contextlib.suppress(ImportError, OSError, ValueError):
             import resource  # before Linux 5.11 map memory counts against this limit
 
@@ -42,6 +43,9 @@ class Tracing:
             except OSError as error:
                 raise refusal(error, "create a BPF map") from error
         self._programs = load(image["programs"], image["btf_ids"], {map_id: m.fd for map_id, m in self.maps.items()})
+        for name in TAILS.keys() & self._programs.keys():
+            for place in TAILS[name]:
+                self.maps[MapId.TAILS].update(struct.pack("<I", place), struct.pack("<i", self._programs[name]))
 
     def plan(self, plans: bytes, slow_ns: int) -> None:
         """Says what the probes do with each syscall, and from how many ns on a call is never sampled out."""
@@ -91,12 +95,17 @@ class Tracing:
         self._control(CensusKind.ADOPT | (CensusKind.CHILDREN if children else CensusKind(0)))
         found = b""
         while True:
-            lost = self.lane_counts()["lifecycle"]
+            lost = self._lost_births()
             new = read_census(self._programs[CENSUS])
             found += new
             # Task storage is busy for a moment while we walk: a birth that fell into it was counted as lost, and is found by walking again.
-            if not new and self.lane_counts()["lifecycle"] == lost:
+            if not new and self._lost_births() == lost:
+                self._found_again = lost
                 return found
+
+    def _lost_births(self) -> int:
+        counted = self._ledger(LANES.index("lifecycle"))
+        return sum(lost for _, _, lost in counted)
 
     def detach(self) -> bytes:
         """Takes the probes off and accounts for calls still open; returns their syscall records (none unless details are on)."""
@@ -105,17 +114,32 @@ class Tracing:
         self._links = []
         membarrier()
         self._control(CensusKind.CLOSE)
-        return read_census(self._programs[CENSUS])
+        still_open = read_census(self._programs[CENSUS])
+        if URING_CENSUS in self._programs:
+            still_open += read_census(self._programs[URING_CENSUS], self.maps[MapId.URING].fd)
+        return still_open
+
+    def sockets(self, kind: CensusKind) -> bytes:
+        """Records of the sockets that traced processes have open: all (BOUND), or TCP's with their last figures (ALIVE)."""
+        if SOCKET_CENSUS not in self._programs:
+            return b""
+        self._control(kind)
+        return read_census(self._programs[SOCKET_CENSUS])
 
     def lane_counts(self) -> dict[str, tuple[int, int, int]]:
         """(counted, sampled out, lost) of each lane, summed over the CPUs."""
         counts = {}
-        size = struct.calcsize(LANE_COUNT)
         for number, lane in enumerate(LANES):
-            value = self.maps[MapId.LEDGER].lookup(struct.pack("<I", number)) or b""
-            rows = [struct.unpack_from(LANE_COUNT, value, at) for at in range(0, len(value), size)]
+            rows = self._ledger(number)
             counts[lane] = (sum(r[0] for r in rows), sum(r[1] for r in rows), sum(r[2] for r in rows))
-        return counts
+        births = self._found_again  # counted once more when they were found
+        counted, sampled_out, lost = counts["lifecycle"]
+        return counts | {"lifecycle": (counted - births, sampled_out, lost - births)}
+
+    def _ledger(self, number: int) -> list[tuple[int, int, int]]:
+        """(counted, sampled out, lost) of a lane on each CPU."""
+        value = self.maps[MapId.LEDGER].lookup(struct.pack("<I", number)) or b""
+        return [struct.unpack_from(LANE_COUNT, value, at) for at in range(0, len(value), struct.calcsize(LANE_COUNT))]
 
     def ring_fds(self) -> list[int]:
         """Descriptors that a poll can wait on (BPF ring buffers only)."""
@@ -123,9 +147,11 @@ class Tracing:
 
     def overflowed(self) -> int:
         """Calls that were counted in the overflow rows, because the process had no row of its own."""
-        value = self.maps[MapId.LEDGER].lookup(struct.pack("<I", len(LANES))) or b""
-        size = struct.calcsize(LANE_COUNT)
-        return sum(struct.unpack_from("<Q", value, at)[0] for at in range(0, len(value), size))
+        return sum(counted for counted, _, _ in self._ledger(len(LANES)))
+
+    def crowded(self) -> int:
+        """Operations of io_uring that had no room in their map: when they began is not known, and nothing of those that never ended."""
+        return sum(lost for _, _, lost in self._ledger(len(LANES)))
 
     def missed(self) -> int:
         """Probe runs that the kernel skipped because the probe was already running on that CPU; it does not say whose calls they were."""

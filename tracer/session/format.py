@@ -57,13 +57,13 @@ from struct import Struct
 from typing import TYPE_CHECKING, Any, NamedTuple
 from zlib import crc32
 
-from tracer.records import HISTOGRAM_BUCKETS, LIFECYCLE_FIELDS
+from tracer.records import HISTOGRAM_BUCKETS, LIFECYCLE_FIELDS, SOCKET_FIELDS
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
 __all__ = (
-    "BLOCK_HEADER_BYTES", "FILE_HEADER_BYTES", "MAGIC", "MAP_LIMIT", "MARK", "MODELS", "RAW_LIMIT", "TRAILER_BYTES", "VERSION",
+    "BLOCK_HEADER_BYTES", "FILE_HEADER_BYTES", "MAGIC", "MAP_LIMIT", "MARK", "MODELS", "RAW_LIMIT", "TRAILER_BYTES", "VERSION", "WITH_DATA",
     "BlockHeader", "BlockKind", "is_table", "pack_block_header", "pack_file_header", "pack_trailer", "table_fault", "unpack_block_header",
     "unpack_file_header", "unpack_trailer",
 )
@@ -99,6 +99,9 @@ class BlockKind(IntEnum):
     TRACER = 8
     END = 9
     INDEX = 10
+    SOCKETS = 11
+    PAYLOAD = 12
+    SAMPLES = 13
 
 
 class BlockHeader(NamedTuple):
@@ -118,8 +121,9 @@ class BlockHeader(NamedTuple):
         return BLOCK_HEADER_BYTES + self.stored
 
 
-# Columns of each table: name, dtype, and the shape of one item. In STRINGS there is also "data", the kept bytes of all strings
+# Columns of each table: name, dtype, and the shape of one item. In WITH_DATA there is also "data", the kept bytes of all rows
 # one after the other, which is as long as the sum of "kept".
+WITH_DATA = frozenset((BlockKind.STRINGS, BlockKind.PAYLOAD))
 _U64 = "<u8"
 _TABLES: dict[BlockKind, list[tuple[str, str, tuple[int, ...]]]] = {
     BlockKind.SYSCALLS: [
@@ -134,6 +138,16 @@ _TABLES: dict[BlockKind, list[tuple[str, str, tuple[int, ...]]]] = {
         ("histogram", _U64, (HISTOGRAM_BUCKETS,)),
     ],
     BlockKind.INDEX: [("kind", "<u2", ()), ("offset", _U64, ())],
+    BlockKind.SOCKETS: SOCKET_FIELDS,
+    BlockKind.PAYLOAD: [
+        ("at_ns", _U64, ()), ("sock", _U64, ()), ("proc", "<u4", ()), ("tid", "<u4", ()), ("fd", "<i4", ()), ("length", "<u4", ()),
+        ("kept", "<u2", ()), ("flags", "<u2", ()), ("family", "<u2", ()), ("port", "<u2", ()), ("address", "|u1", (16,)),
+    ],
+    # What /proc said of the living processes, from time to time: CPU time and memory of the whole process.
+    BlockKind.SAMPLES: [
+        ("at_ns", _U64, ()), ("proc", "<u4", ()), ("tgid", "<u4", ()), ("cpu_ns", _U64, ()), ("rss_bytes", _U64, ()), ("peak_rss_bytes", _U64, ()),
+        ("threads", "<u4", ()),
+    ],
 }
 
 # What is known beforehand about the columns of a table (columns.Model): a call's arguments resemble those of the last call of the
@@ -159,9 +173,9 @@ def table_fault(kind: int, columns: Mapping[str, npt.NDArray[Any]]) -> str | Non
             return f"column {name} is missing"
         if (columns[name].dtype.str, columns[name].shape) != (dtype, (rows, *item)):
             return f"column {name} is {columns[name].dtype.str}{list(columns[name].shape)}, not {dtype}{[rows, *item]}"
-    if len(columns) > len(fields) + (kind == BlockKind.STRINGS):
+    if len(columns) > len(fields) + (kind in WITH_DATA):
         return "there are columns of other names"
-    if kind == BlockKind.STRINGS:
+    if kind in WITH_DATA:
         data = columns.get("data")
         if data is None or data.dtype.str != "|u1" or data.shape != (int(columns["kept"].sum()),):
             return "column data does not hold the kept bytes"

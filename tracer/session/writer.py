@@ -120,7 +120,7 @@ def _parts(kind: BlockKind, columns: Mapping[str, npt.NDArray[Any]]) -> Iterator
     size = sum(column.nbytes for column in columns.values())
     if not rows:
         return
-    if size <= _PART_BYTES or kind == BlockKind.STRINGS:  # whose bytes are not in rows, and come in batches of no more than a ring
+    if size <= _PART_BYTES or kind in layout.WITH_DATA:  # whose bytes are not in rows, and come in batches of no more than a ring
         yield columns
         return
     step = max(1, _PART_BYTES * rows // size)

@@ -7,9 +7,20 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tracer.records import CALL_SHIFT, DURATION_MASK, FLAGS_SHIFT, LIFECYCLE_FIELDS, STRING_HEAD, SYSCALL_FIELDS, SYSNO_MASK
+from tracer.records import (
+    CALL_SHIFT,
+    DURATION_MASK,
+    FLAGS_SHIFT,
+    LIFECYCLE_FIELDS,
+    PAYLOAD_HEAD,
+    SOCKET_FIELDS,
+    SOCKET_RECORD,
+    STRING_HEAD,
+    SYSCALL_FIELDS,
+    SYSNO_MASK,
+)
 
-__all__ = ("Columns", "lifecycle", "strings", "syscalls")
+__all__ = ("Columns", "lifecycle", "payload", "sockets", "strings", "syscalls")
 
 Columns = dict[str, np.ndarray]
 
@@ -18,7 +29,10 @@ _SYSCALL = np.dtype(SYSCALL_FIELDS)
 _LIFECYCLE = np.dtype(LIFECYCLE_FIELDS)
 _SYSCALL_SLOT = np.dtype([_HEADER, *SYSCALL_FIELDS])
 _LIFECYCLE_SLOT = np.dtype([_HEADER, *LIFECYCLE_FIELDS])
+_SOCKET = np.dtype([*SOCKET_FIELDS, ("pad", f"V{SOCKET_RECORD - np.dtype(SOCKET_FIELDS).itemsize}")])
+_SOCKET_SLOT = np.dtype([_HEADER, ("record", _SOCKET)])
 _STRING_HEAD = struct.Struct(STRING_HEAD)
+_PAYLOAD_HEAD = struct.Struct(PAYLOAD_HEAD)
 
 
 def syscalls(data: bytes | bytearray | memoryview, count: int = -1, *, slots: bool = True) -> Columns:
@@ -50,5 +64,30 @@ def strings(records: Sequence[bytes]) -> Columns:
         "length": np.array([head[1] for head in heads], np.uint32),
         "flags": np.array([head[3] for head in heads], np.uint8),
         "kept": np.array([len(body) for body in bodies], np.uint32),
+        "data": np.frombuffer(b"".join(bodies), np.uint8),
+    }
+
+
+def sockets(data: bytes | bytearray | memoryview, count: int = -1, *, slots: bool = True) -> Columns:
+    """Columns of ``count`` socket records."""
+    rows = np.frombuffer(data, _SOCKET_SLOT, count)["record"] if slots else np.frombuffer(data, _SOCKET, count)
+    return {name: np.ascontiguousarray(rows[name]) for name, *_ in SOCKET_FIELDS}
+
+
+def payload(records: Sequence[bytes]) -> Columns:
+    """Columns of payload records; ``data`` holds all kept bytes, one message after the other."""
+    heads = [_PAYLOAD_HEAD.unpack_from(record) for record in records]
+    size = _PAYLOAD_HEAD.size
+    bodies = [record[size : size + head[6]] for record, head in zip(records, heads)]
+    numbers = {
+        name: np.array([head[place] for head in heads], kind)
+        for place, (name, kind) in enumerate((
+            ("at_ns", "<u8"), ("sock", "<u8"), ("proc", "<u4"), ("tid", "<u4"), ("fd", "<i4"), ("length", "<u4"), ("kept", "<u2"), ("flags", "<u2"),
+            ("family", "<u2"), ("port", "<u2"),
+        ))
+    }
+    return numbers | {
+        "kept": np.array([len(body) for body in bodies], "<u2"),
+        "address": np.frombuffer(b"".join(head[10] for head in heads), np.uint8).reshape(-1, 16),
         "data": np.frombuffer(b"".join(bodies), np.uint8),
     }

@@ -58,22 +58,22 @@ class Drain:
 
     def _others(self) -> None:
         # Strings first: a record's id should be known before the record.
-        while self._sink.behind < _MOST_BEHIND:
-            records = self._lanes.strings.read(4096)
-            if not records:
-                break
-            self._sink.put("strings", records)
-        while self._sink.behind < _MOST_BEHIND:
-            n = self._lanes.lifecycle.read_into(memoryview(self._small), 1024)
-            if not n:
-                break
-            self._sink.put("lifecycle", bytes(self._small[: n * 128]), n)
+        for kind, texts in (("strings", self._lanes.strings), ("payload", self._lanes.payload)):
+            while self._sink.behind < _MOST_BEHIND:
+                records = texts.read(4096)
+                if not records:
+                    break
+                self._sink.put(kind, records)
+        for kind, slots in (("lifecycle", self._lanes.lifecycle), ("sockets", self._lanes.sockets)):
+            while self._sink.behind < _MOST_BEHIND:
+                n = slots.read_into(memoryview(self._small), len(self._small) // slots.slot)
+                if not n:
+                    break
+                self._sink.put(kind, bytes(self._small[: n * slots.slot]), n)
 
     def step(self) -> int:
         """Empties all lanes as far as the writer has room; returns the number of syscall records moved."""
-        backlog = self._lanes.syscalls.backlog() / self._lanes.syscalls.size
-        for lane in (self._lanes.lifecycle, self._lanes.strings):
-            backlog = max(backlog, lane.backlog() / lane.size)
+        backlog = max(lane.backlog() / lane.size for lane in self._lanes)
         moved = self._syscalls()
         self._others()
         if self._filled and time.monotonic() >= self._flush_at:
@@ -88,7 +88,7 @@ class Drain:
 
     def finish(self) -> None:
         """After the probes are off: moves all that is left, waiting for the writer where it has to."""
-        while self.step() or self._lanes.syscalls.backlog() or self._lanes.strings.backlog() or self._lanes.lifecycle.backlog():
+        while self.step() or any(lane.backlog() for lane in self._lanes):
             if self._sink.error is not None:
                 break
             if self._buffer is None or self._sink.behind >= _MOST_BEHIND:

@@ -8,14 +8,15 @@ from tracer.errors import PermissionMissing
 from tracer.kernel.perf import PerfSlots, PerfStrings
 from tracer.kernel.ring import SlotRing, StringRing
 from tracer.kernel.tracing import Tracing
-from tracer.records import MapId
+from tracer.records import SOCKET_RECORD, MapId
 
 __all__ = ("LIFECYCLE_RECORD", "SYSCALL_RECORD", "Lanes", "open_lanes", "ring_bytes")
 
 SYSCALL_RECORD, LIFECYCLE_RECORD = 56, 120
 # At 1.7 million calls a second the first holds 150 ms: what a busy machine may keep the drain waiting.
-_RING = {"syscalls": 16 << 20, "lifecycle": 4 << 20, "strings": 1 << 20}
-_PERF = {"syscalls": 8 << 20, "lifecycle": 1 << 20, "strings": 1 << 20}  # mapped as a whole, so it is memory of the tracer's own
+_RING = {"syscalls": 16 << 20, "lifecycle": 4 << 20, "strings": 1 << 20, "sockets": 2 << 20, "payload": 1 << 20}
+# Mapped as a whole, so they are memory of the tracer's own
+_PERF = {"syscalls": 8 << 20, "lifecycle": 1 << 20, "strings": 1 << 20, "sockets": 1 << 19, "payload": 1 << 18}
 
 
 def ring_bytes(transport: str, ring_mb: int | None) -> dict[str, int]:
@@ -33,10 +34,12 @@ class Lanes(NamedTuple):
     syscalls: SlotRing | PerfSlots
     lifecycle: SlotRing | PerfSlots
     strings: StringRing | PerfStrings
+    sockets: SlotRing | PerfSlots
+    payload: StringRing | PerfStrings
 
     def close(self) -> None:
         """Gives their memory back."""
-        for lane in (self.syscalls, self.lifecycle, self.strings):
+        for lane in self:
             lane.close()
 
 
@@ -49,6 +52,8 @@ def open_lanes(tracing: Tracing, sizes: dict[str, int]) -> Lanes:
                 PerfSlots(maps[MapId.SYSCALLS], sizes["syscalls"], SYSCALL_RECORD),
                 PerfSlots(maps[MapId.LIFECYCLE], sizes["lifecycle"], LIFECYCLE_RECORD),
                 PerfStrings(maps[MapId.STRINGS], sizes["strings"]),
+                PerfSlots(maps[MapId.SOCKETS], sizes["sockets"], SOCKET_RECORD),
+                PerfStrings(maps[MapId.PAYLOAD], sizes["payload"]),
             )
         except OSError as error:
             raise PermissionMissing(
@@ -59,4 +64,6 @@ def open_lanes(tracing: Tracing, sizes: dict[str, int]) -> Lanes:
         SlotRing(maps[MapId.SYSCALLS].fd, sizes["syscalls"], SYSCALL_RECORD),
         SlotRing(maps[MapId.LIFECYCLE].fd, sizes["lifecycle"], LIFECYCLE_RECORD),
         StringRing(maps[MapId.STRINGS].fd, sizes["strings"]),
+        SlotRing(maps[MapId.SOCKETS].fd, sizes["sockets"], SOCKET_RECORD),
+        StringRing(maps[MapId.PAYLOAD].fd, sizes["payload"]),
     )

@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from tracer.kernel.sys import keep_heap
 from tracer.kernel.tracing import Tracing
-from tracer.records import LifeKind
+from tracer.records import LANES, LifeKind
 
 if TYPE_CHECKING:
     from tracer.session.writer import SessionWriter
     from tracer.stream.decode import Columns
     from tracer.stream.harvest import Harvest
+    from tracer.stream.sampler import Sampler
 
 __all__ = ("BATCH", "Sink")
 
@@ -42,10 +43,11 @@ class Sink:
         self._buffers, self._limit = 0, _BUFFERS_AT_FIRST
         self._writer: SessionWriter | None = None
         self._harvest: Harvest | None = None
+        self._sampler: Sampler | None = None
         self._ended: set[int] = set()
         self._alive: dict[int, int] = {}  # tgid by process number
         self._early: set[int] = set()
-        self._delivered = {"syscalls": 0, "lifecycle": 0, "strings": 0}
+        self._delivered = dict.fromkeys(LANES, 0)
         self._checkpoint_at, self._checkpoints = time.monotonic() + _CHECKPOINT_S[0], 0
         self.error: BaseException | None = None
         self._processes = 0
@@ -69,7 +71,8 @@ class Sink:
             buffer.close()
 
     def put(self, kind: str, data: Any, count: int = 0) -> None:
-        """Hands over ``data``: "syscalls" (a buffer), "found"/"open" (census records), "lifecycle", "strings", "map:NAME"."""
+        """Hands over ``data``: "syscalls" (a buffer), "found"/"open" (census records), "lifecycle", "strings",
+        "sockets", "sockets found" (census records), "payload", "map:NAME"."""
         self._queue.put((kind, data, count))
 
     @property
@@ -120,9 +123,11 @@ class Sink:
     def _run(self) -> None:
         from tracer.session.writer import SessionWriter
         from tracer.stream.harvest import Harvest
+        from tracer.stream.sampler import Sampler
 
         keep_heap(_SPARE_HEAP)
         self._limit = _BUFFERS
+        self._sampler = Sampler()
         while (item := self._next()) is not None:
             try:
                 if self._writer is None and self.error is None:
@@ -133,10 +138,11 @@ class Sink:
                 self.error = self.error or error
 
     def _next(self) -> tuple[str, Any, int] | None:
+        assert self._sampler is not None
         try:
-            item = self._queue.get(timeout=max(0.0, self._checkpoint_at - time.monotonic()))
+            item = self._queue.get(timeout=max(0.0, min(self._checkpoint_at, self._sampler.due) - time.monotonic()))
         except queue.Empty:
-            item = ("checkpoint", None, 0)
+            item = ("nothing", None, 0)
         return item
 
     def _handle(self, kind: str, data: Any, count: int) -> None:
@@ -151,14 +157,24 @@ class Sink:
             self._syscalls(data, slots=False)
         elif kind in ("lifecycle", "found"):
             self._lifecycle(data, slots=kind == "lifecycle")
-        elif kind == "strings":
-            self._strings(data)
+        elif kind in ("sockets", "sockets found"):
+            self._sockets(data, slots=kind == "sockets")
+        elif kind in ("strings", "payload"):
+            self._texts(kind, data)
         elif kind.startswith("map:"):
             self._write_map(kind[4:], data)
         elif kind == "finish":
             self._finish(*data)
             return
-        if time.monotonic() >= self._checkpoint_at and self.error is None:
+        self._when_due()
+
+    def _when_due(self) -> None:
+        assert self._sampler is not None
+        if self.error is not None:
+            return
+        if time.monotonic() >= self._sampler.due:
+            self._samples(self._sampler.round(self._alive))
+        if time.monotonic() >= self._checkpoint_at:
             self._checkpoint()
 
     def _write_map(self, kind: str, value: dict[str, Any]) -> None:
@@ -185,16 +201,18 @@ class Sink:
     def _lifecycle(self, data: bytes, *, slots: bool) -> None:
         from tracer.stream.decode import lifecycle
 
+        assert self._sampler is not None
         columns = lifecycle(data, slots=slots)
         self._write_table("LIFECYCLE", columns)
         self._delivered["lifecycle"] += len(columns["proc"])
-        for kind, proc, tgid, ended in zip(*(columns[name].tolist() for name in ("kind", "proc", "tgid", "process_ended"))):
+        for kind, proc, tgid, ended, start_ns in zip(*(columns[name].tolist() for name in ("kind", "proc", "tgid", "process_ended", "start_ns"))):
             if kind in (LifeKind.FORK, LifeKind.FOUND) and proc not in self._alive:
                 self._processes += 1
                 if proc in self._early:
                     self._early.discard(proc)
                 else:
                     self._alive[proc] = tgid
+                    self._sampler.born(proc, tgid, start_ns)
             elif ended:
                 if proc in self._alive:
                     del self._alive[proc]
@@ -204,11 +222,22 @@ class Sink:
         if len(self._ended) >= 64:  # their rows are needed for others
             self._checkpoint_at = 0.0
 
-    def _strings(self, records: list[bytes]) -> None:
-        from tracer.stream.decode import strings
+    def _samples(self, columns: Columns | None) -> None:
+        if columns:
+            self._write_table("SAMPLES", columns)
 
-        self._write_table("STRINGS", strings(records))
-        self._delivered["strings"] += len(records)
+    def _sockets(self, data: bytes, *, slots: bool) -> None:
+        from tracer.stream.decode import sockets
+
+        columns = sockets(data, slots=slots)
+        self._write_table("SOCKETS", columns)
+        self._delivered["sockets"] += len(columns["at_ns"])
+
+    def _texts(self, kind: str, records: list[bytes]) -> None:
+        from tracer.stream import decode
+
+        self._write_table(kind.upper(), (decode.strings if kind == "strings" else decode.payload)(records))
+        self._delivered[kind] += len(records)
 
     def _totals(self) -> None:
         assert self._harvest is not None
@@ -228,6 +257,8 @@ class Sink:
 
     def _finish(self, tracer: Callable[[], dict[str, Any]], end: dict[str, Any]) -> None:
         assert self._writer is not None
+        assert self._sampler is not None
+        self._samples(self._sampler.last_round(self._alive))
         self._totals()
         self._write_map("LEDGER", self.ledger())
         self._write_map("TRACER", tracer() | {"session_bytes": self._writer.written})

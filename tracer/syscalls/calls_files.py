@@ -7,7 +7,9 @@ One line describes calls that take the same arguments; tracer/syscalls/signature
 An argument is NAME:KIND, a kind alone (it names itself), or a name alone (a pointer, of which nothing is told but
 its value). The result is int (0 or an error) unless said. The slots say which arguments a record keeps: `3` by value, or the string if
 its kind is path or string; `2+3` two arguments of 32 bits in one slot; `3:4` one argument of 64 bits that comes in
-two registers, low half in 3. Without slots the first three are kept, which costs the probe least: the slots of
+two registers, low half in 3; `1/2` the socket address at 1, 2 bytes long, as a string; `4//5` the same, with the length at
+address 5; `@1` the socket address of the struct msghdr at 1; `*1` the 64 bits at address 1.
+Without slots the first three are kept, which costs the probe least: the slots of
 read and write stay so, though the buffer's address tells little. A name ends in @i386, @arm, @32 (both) or
 @x86_64 where an architecture has an order of its own: arm passes 64 bits in an even and the next register.
 """
@@ -57,10 +59,10 @@ ftruncate: fd length:offset
 ftruncate64: fd length:offset length_high | 0 1:2
 ftruncate64@arm: fd pad length:offset length_high | 0 2:3
 
-open: path flags mode -> fd
+open: path flags mode -> fd | 0 2 1
 creat: path mode -> fd
 openat: dirfd path flags mode -> fd | 0 1 2+3
-openat2: dirfd path how size -> fd | 0 1
+openat2: dirfd path flags size -> fd | 0 1 *2
 open_by_handle_at: mount_fd:fd handle flags -> fd | 0 2
 name_to_handle_at: dirfd path handle mount_id flags | 0 1 4
 close: fd
@@ -71,8 +73,8 @@ dup3: oldfd:fd newfd:fd flags -> fd
 fcntl fcntl64: fd command arg:word
 ioctl: fd command arg:word
 flock: fd command
-pipe: fds
-pipe2: fds flags
+pipe: fds:fd_pair | *0
+pipe2: fds:fd_pair flags | *0 1
 memfd_create: name:string flags -> fd
 memfd_secret: flags -> fd
 

@@ -6,8 +6,8 @@ __all__ = ("SYSTEM_CALLS",)
 
 SYSTEM_CALLS = """
 socket: family:int type:flags protocol:int -> fd
-socketpair: family:int type:flags protocol:int fds
-bind connect: fd addr addrlen:int
+socketpair: family:int type:flags protocol:int fds:fd_pair | 0+1 2 *3
+bind connect: fd addr:sockaddr addrlen:int | 0 1/2 2
 listen: fd backlog:int
 accept: fd addr addrlen -> fd
 accept4: fd addr addrlen flags -> fd | 0 3
@@ -15,9 +15,11 @@ getsockname getpeername: fd addr addrlen
 shutdown: fd how:int
 setsockopt: fd level:int option:int value size:int | 0 1+2 4
 getsockopt: fd level:int option:int value size
-sendto recvfrom: fd buf size flags addr addrlen -> bytes | 0 2 3
+sendto: fd buf size flags addr:sockaddr addrlen:int -> bytes | 0+3 2 4/5
+recvfrom: fd buf size flags addr:sockaddr addrlen -> bytes | 0+3 2 4//5
 send recv: fd buf size flags -> bytes | 0 2 3
-sendmsg recvmsg: fd message flags -> bytes
+sendmsg recvmsg: fd addr:sockaddr flags -> bytes | 0+2 @1
+sendmsg@32 recvmsg@32: fd message flags -> bytes
 sendmmsg: fd messages count:uint flags -> count | 0 2 3
 recvmmsg recvmmsg_time64: fd messages count:uint flags timeout -> count | 0 2 3
 socketcall: command args

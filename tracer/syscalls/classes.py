@@ -11,9 +11,10 @@ from __future__ import annotations
 from functools import cache
 
 from tracer.errors import UsageError
-from tracer.records import SYSNO_COMPAT, SYSNO_LIMIT, SYSNO_UNKNOWN
+from tracer.records import SYSNO_COMPAT, SYSNO_LIMIT, SYSNO_UNKNOWN, SYSNO_URING
 from tracer.syscalls.names import known, table_name, tables
 from tracer.syscalls.signatures import descriptions, parse
+from tracer.syscalls.uring import OPERATION_CLASSES, OPERATIONS, PREFIX
 
 __all__ = ("CLASSES", "members", "select")
 
@@ -53,7 +54,7 @@ _MORE_DESC = frozenset((
     "sendfile", "sendfile64",
 ))
 
-CLASSES = ("file", "desc", *_MEMBERS)  # without the leading %
+CLASSES = ("file", "desc", *_MEMBERS, "io_uring")  # without the leading %
 _UNMARKED = ("file", "desc", "process", "network", "signal", "ipc", "memory")  # may also be written without it, as in old straces
 
 
@@ -61,7 +62,7 @@ _UNMARKED = ("file", "desc", "process", "network", "signal", "ipc", "memory")  #
 def members(name: str, table: str) -> frozenset[str]:
     """Calls of class `name` (one of CLASSES) in one of the four tables of tracer/syscalls/names.py."""
     if name not in ("file", "desc"):
-        return _MEMBERS[name]
+        return _MEMBERS.get(name, frozenset())  # operations of io_uring are in no table of calls
     more, marks = (_MORE_FILE, {"path"}) if name == "file" else (_MORE_DESC, {"fd", "dirfd"})
     found = set(more)
     for call, line in descriptions(table).items():
@@ -112,13 +113,21 @@ def _value(value: str, arch: str) -> set[int]:
         bare, personality = word, ""
     elif personality not in ("64", "32"):
         raise UsageError(f"-e {value}: there is no personality @{personality}", "write @64 for native calls or @32 for 32-bit ones")
-    chosen: set[int] = set()
+    chosen = _operations(bare) if not personality else set()
     for compat in (False, True):
         if personality in ("", "32" if compat else "64"):
             chosen |= {number + SYSNO_COMPAT * compat for number in _numbers(bare, arch, compat)}
     if not chosen and not value.startswith("?") and _class_of(bare) is None:
         raise _unknown(value, bare, arch)
     return chosen
+
+
+def _operations(word: str) -> set[int]:
+    """Operations of io_uring that a word chooses: all, a class, or one by its name."""
+    if word == "all" or _class_of(word) == "io_uring":
+        return set(range(SYSNO_URING, SYSNO_LIMIT))
+    group = OPERATION_CLASSES.get(_class_of(word) or "", ())
+    return {SYSNO_URING + opcode for opcode, name in enumerate(OPERATIONS) if word == f"{PREFIX}{name}" or name in group}
 
 
 def _numbers(word: str, arch: str, compat: bool) -> set[int]:

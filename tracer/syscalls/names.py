@@ -2,7 +2,7 @@
 
 The tables come from the package system-calls, which its author generates from the kernel's own. A session numbers
 calls as the probes do: native ones as they are, 32-bit ones (i386 on x86-64, EABI on arm64) plus SYSNO_COMPAT, and
-whatever fits nowhere (x32, arm's private 0xf0000 range) as SYSNO_UNKNOWN.
+whatever fits nowhere (x32, arm's private 0xf0000 range) as SYSNO_UNKNOWN. Operations of io_uring come after them.
 
 An architecture is named as `uname -m` does: "x86_64" or "aarch64" ("arm64" is taken too).
 """
@@ -13,7 +13,8 @@ from functools import cache
 from importlib.machinery import PathFinder
 
 from tracer.errors import HostError
-from tracer.records import SYSNO_COMPAT, SYSNO_UNKNOWN
+from tracer.records import SYSNO_COMPAT, SYSNO_UNKNOWN, SYSNO_URING
+from tracer.syscalls.uring import OPERATIONS, PREFIX, opcode_name
 
 __all__ = ("COMPAT_SUFFIX", "base_name", "known", "name", "number", "table_name", "tables")
 
@@ -57,6 +58,7 @@ def known(arch: str) -> dict[int, str]:
     native, compat = tables(arch)
     names = {number: name for name, number in native.items()}
     names.update((SYSNO_COMPAT + number, name + COMPAT_SUFFIX) for name, number in compat.items())
+    names.update((SYSNO_URING + opcode, opcode_name(SYSNO_URING + opcode)) for opcode in range(len(OPERATIONS)))
     return names
 
 
@@ -67,12 +69,17 @@ def name(arch: str, sysno: int) -> str:
     found = known(arch).get(sysno)
     if found is not None:
         return found
+    if sysno >= SYSNO_URING:
+        return opcode_name(sysno)
     return f"syscall_{sysno}" if sysno < SYSNO_COMPAT else f"syscall_{sysno - SYSNO_COMPAT}{COMPAT_SUFFIX}"
 
 
 def number(arch: str, name: str) -> int | None:
     """The `sysno` of a name as `name` gives it, or None."""
     native, compat = tables(arch)
+    if name.startswith(PREFIX):
+        operation = name[len(PREFIX):]
+        return SYSNO_URING + OPERATIONS.index(operation) if operation in OPERATIONS else None
     if name.endswith(COMPAT_SUFFIX):
         found = compat.get(name[: -len(COMPAT_SUFFIX)])
         return None if found is None else SYSNO_COMPAT + found

@@ -8,13 +8,14 @@ from __future__ import annotations
 from functools import cache
 from struct import Struct
 
-from tracer.records import SYSNO_COMPAT, SYSNO_LIMIT, PlanFlag, SlotKind
+from tracer.records import SYSNO_COMPAT, SYSNO_LIMIT, SYSNO_URING, PlanFlag, SlotKind, Tail
 from tracer.syscalls.names import table_name, tables
 from tracer.syscalls.signatures import DEFAULT_SLOTS, STRING_SLOTS, Slot, descriptions, is_special, parse
+from tracer.syscalls.uring import line_of, opcode_name
 
 __all__ = ("PLAN", "plans")
 
-PLAN = Struct("<II4B4B4BI")  # struct plan: flags, keep_one_in, three times {kind, a, b, pad}, pad
+PLAN = Struct("<II4B4B4BI")  # struct plan: flags, keep_one_in, three times {kind, a, b, pad}, tail
 
 _BIRTHS = frozenset(("fork", "vfork", "clone", "clone3"))
 _EXECS = frozenset(("execve", "execveat"))
@@ -23,9 +24,29 @@ _EXECS = frozenset(("execve", "execveat"))
 # those after which a relative or remembered path means another file. Not recvmsg, though it may receive descriptors:
 # its record does not say which, and it may be most of what a program does.
 _NAMERS = frozenset((
-    "fcntl", "fcntl64", "close", "close_range", "pipe", "pipe2", "socketpair", "connect", "bind", "socketcall", "bpf", "chdir", "fchdir", "chroot",
-    "pivot_root", "rename", "renameat", "renameat2",
+    "fcntl", "fcntl64", "close", "close_range", "pipe", "pipe2", "socketpair", "connect", "bind", "listen", "socketcall", "bpf", "chdir", "fchdir",
+    "chroot", "pivot_root", "mount", "umount2", "unshare", "setns", "rename", "renameat", "renameat2", "unlink", "unlinkat", "rmdir",
+    "io_uring:close", "io_uring:renameat", "io_uring:unlinkat", "io_uring:pipe",
 ))
+
+# What happens after a call, in the native table; 32-bit calls lay their structures out in other ways.
+_SENDS, _GATED = PlanFlag.SENDS, PlanFlag.GATED
+_TAILS: dict[str, tuple[int, int]] = {
+    **dict.fromkeys(("connect", "bind", "listen"), (int(Tail.SOCKET), 0)),
+    **dict.fromkeys(("socket", "accept", "accept4"), (int(Tail.ACCEPT), 0)),
+    "pidfd_getfd": (int(Tail.PASSED), 0),
+    "recvmsg": (int(Tail.MESSAGE), int(PlanFlag.MESSAGES)),
+    "sendmsg": (int(Tail.MESSAGE), int(_SENDS | PlanFlag.MESSAGES)),
+    "read": (int(Tail.DATA), int(_GATED)),
+    "write": (int(Tail.DATA), int(_GATED | _SENDS)),
+    "readv": (int(Tail.DATA), int(_GATED | PlanFlag.VECTOR)),
+    "writev": (int(Tail.DATA), int(_GATED | PlanFlag.VECTOR | _SENDS)),
+    "recvfrom": (int(Tail.DATA), int(_GATED | PlanFlag.ADDRESSED)),
+    "sendto": (int(Tail.DATA), int(_GATED | PlanFlag.ADDRESSED | _SENDS)),
+    "recvmmsg": (int(Tail.DATA), int(_GATED | PlanFlag.MESSAGES)),
+    "sendmmsg": (int(Tail.DATA), int(_GATED | PlanFlag.MESSAGES | _SENDS)),
+}
+_OPENS = {**dict.fromkeys(("open", "openat", "openat2"), int(PlanFlag.OPEN)), "creat": int(PlanFlag.CREAT)}
 
 # Plain numbers: the operators of an IntFlag cost microseconds, and there are a thousand plans
 _TRACED, _BYTES, _SLOTS, _BIRTH, _EXEC, _ALWAYS = map(
@@ -33,12 +54,13 @@ _TRACED, _BYTES, _SLOTS, _BIRTH, _EXEC, _ALWAYS = map(
 _VALUE = int(SlotKind.VALUE)
 
 
-def plans(arch: str, expression: str, keep_one_in: int) -> bytes:
+def plans(arch: str, expression: str, keep_one_in: int, *, names: bool = True) -> bytes:
     """SYSNO_LIMIT plans, ready for the map: which calls are traced, and what their records keep.
 
     `arch` is the machine as `uname -m` says it, `expression` what -e was given ("" for everything; tracer/syscalls/classes.py),
-    `keep_one_in` the sampling of records: 1 keeps all, calls that name descriptors are kept all in any case.
-    All flags but TRACED are set for calls that were not selected too: the probes follow births and execs regardless.
+    `keep_one_in` the sampling of records: 1 keeps all, calls that name descriptors are kept all in any case. With `names` those are traced
+    even if they were not selected: the reader needs them to name what the selected ones use. All flags but TRACED are
+    set for calls that were not selected too: the probes follow births and execs regardless.
     Raises UsageError for an expression that is none, HostError for an unknown machine.
     """
     if not 1 <= keep_one_in <= 0xFFFF_FFFF:
@@ -55,10 +77,18 @@ def plans(arch: str, expression: str, keep_one_in: int) -> bytes:
         for name, number in calls.items():
             sysno = number + SYSNO_COMPAT * compat
             flags, chosen = _meaning(name, lines.get(name, ""))
-            if flags:
-                if selected is None or sysno in selected:
+            tail, more = _TAILS.get(name, (0, 0)) if not compat else (0, 0)
+            if flags | tail:
+                if selected is None or sysno in selected or (names and flags & _ALWAYS):
                     flags |= _TRACED
-                whole[sysno] = _plan(flags, 1 if flags & _ALWAYS else keep_one_in, chosen)
+                whole[sysno] = _plan(flags | more, 1 if flags & _ALWAYS else keep_one_in, chosen, tail)
+    for sysno in range(SYSNO_URING, SYSNO_LIMIT):
+        line = line_of(sysno) or ""
+        # The probes fill the slots of operations by themselves.
+        flags = (_BYTES if "-> bytes" in line else _ALWAYS if "-> fd" in line or opcode_name(sysno) in _NAMERS else 0)
+        if selected is None or sysno in selected or (names and flags & _ALWAYS):
+            flags |= _TRACED
+        whole[sysno] = _plan(flags, 1 if flags & _ALWAYS else keep_one_in, DEFAULT_SLOTS)
     return b"".join(whole)
 
 
@@ -69,7 +99,7 @@ def _meaning(name: str, line: str) -> tuple[int, tuple[Slot, ...]]:
     if "-> bytes" in line:
         flags = _BYTES
     elif "-> fd" in line or name in _NAMERS:
-        flags = _ALWAYS
+        flags = _ALWAYS | _OPENS.get(name, 0)
     elif name in _BIRTHS:
         flags = _BIRTH
     elif name in _EXECS:
@@ -86,6 +116,6 @@ def _filled(chosen: tuple[Slot, ...]) -> tuple[Slot, ...]:
     return chosen + ((_VALUE, index, index, False),) * (STRING_SLOTS - len(chosen))
 
 
-def _plan(flags: int, keep_one_in: int, chosen: tuple[Slot, ...]) -> bytes:
+def _plan(flags: int, keep_one_in: int, chosen: tuple[Slot, ...], tail: int = 0) -> bytes:
     first, second, third = chosen
-    return PLAN.pack(flags, keep_one_in, *first[:3], 0, *second[:3], 0, *third[:3], 0, 0)
+    return PLAN.pack(flags, keep_one_in, *first[:3], 0, *second[:3], 0, *third[:3], 0, tail)

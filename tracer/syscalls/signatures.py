@@ -12,6 +12,8 @@ Kinds of values:
     size, offset            bytes; an offset is signed
     count                   items
     address, pointer        user memory: that the call manages, that it reads or writes
+    sockaddr                id of the bytes of a socket address, as a string's; 0 if none was given
+    fd_pair                 two descriptors that the call made: the first in the low half
     word                    whatever the call makes of it
 Results have the same kinds, and `bytes`: as many were moved by the call.
 """
@@ -20,14 +22,15 @@ from __future__ import annotations
 
 from functools import cache
 
-from tracer.records import SYSNO_COMPAT, CallFlag, SlotKind
+from tracer.records import SYSNO_COMPAT, SYSNO_URING, CallFlag, SlotKind
 from tracer.syscalls.calls_files import FILE_CALLS
 from tracer.syscalls.calls_processes import PROCESS_CALLS
 from tracer.syscalls.calls_system import SYSTEM_CALLS
 from tracer.syscalls.names import base_name, table_name
+from tracer.syscalls.uring import line_of
 
 __all__ = (
-    "DEFAULT_SLOTS", "KINDS", "STRINGS", "STRING_SLOTS", "Slot", "arguments", "decode", "descriptions", "is_special", "parse", "recipe",
+    "DEFAULT_SLOTS", "KINDS", "STRINGS", "STRING_SLOTS", "Slot", "arguments", "decode", "descriptions", "execed", "is_special", "parse", "recipe",
     "result", "slots",
 )
 
@@ -36,7 +39,10 @@ Slot = tuple[int, int, int, bool]  # SlotKind, arguments a and b, whether a and 
 
 STRING_SLOTS = 3
 STRINGS = ("path", "string")
-_VALUE, _STRING, _PAIR = int(SlotKind.VALUE), int(SlotKind.STRING), int(SlotKind.PAIR)  # members of an enum are slow to reach
+# Members of an enum are slow to reach
+_VALUE, _STRING, _PAIR, _ADDRESS, _ADDRESS_AT, _MESSAGE, _PEEK = map(
+    int, (SlotKind.VALUE, SlotKind.STRING, SlotKind.PAIR, SlotKind.ADDRESS, SlotKind.ADDRESS_AT, SlotKind.MESSAGE, SlotKind.PEEK))
+_POINTED = {"@": _MESSAGE, "*": _PEEK}
 DEFAULT_SLOTS: tuple[Slot, ...] = tuple((_VALUE, index, index, False) for index in range(STRING_SLOTS))
 
 # Kind -> bits, signed
@@ -45,6 +51,7 @@ KINDS = {
     "uid": (32, False), "gid": (32, False), "flags": (32, False), "mode": (32, False), "command": (32, False),
     "long": (64, True), "offset": (64, True), "size": (64, False), "count": (64, False), "word": (64, False),
     "address": (64, False), "pointer": (64, False), "path": (64, False), "string": (64, False), "bytes": (64, False),
+    "sockaddr": (64, False), "fd_pair": (64, False),
 }
 
 _COMPAT_TABLES = ("i386", "arm")
@@ -91,7 +98,11 @@ def parse(line: str) -> tuple[tuple[Argument, ...], str, tuple[Slot, ...]]:
 
 
 def _slot(place: str, given: list[Argument]) -> Slot:
+    if place[0] in _POINTED:
+        return _POINTED[place[0]], int(place[1]), int(place[1]), False
     index = int(place[0])
+    if place[1:2] == "/":
+        return (_ADDRESS_AT if place[1:3] == "//" else _ADDRESS), index, int(place[-1]), False
     if len(place) == 3:
         return _PAIR, index, int(place[2]), place[1] == ":"
     return (_STRING if given[index][1] in STRINGS else _VALUE), index, index, False
@@ -103,6 +114,8 @@ def is_special(line: str) -> bool:
 
 
 def _line(arch: str, sysno: int) -> str | None:
+    if sysno >= SYSNO_URING:
+        return line_of(sysno)
     name = base_name(arch, sysno)
     return None if name is None else descriptions(table_name(arch, sysno >= SYSNO_COMPAT)).get(name)
 
@@ -135,10 +148,16 @@ _EXECED: Recipe = (("path", "path", 0, 0, 64, False), ("argv", "string", 1, 0, 6
 
 
 @cache
+def execed(arch: str, sysno: int, flags: int) -> bool:
+    """Whether a record tells of an exec that succeeded; of a call that opens files the same flag says CREATED."""
+    return bool(arch and flags & CallFlag.EXECED) and base_name(arch, sysno) in ("execve", "execveat")
+
+
+@cache
 def recipe(arch: str, sysno: int) -> Recipe:
     """Where the kept arguments of a call lie in its record, in the order of the call's own arguments."""
     given, _, chosen = _signature(arch, sysno)
-    compat = sysno >= SYSNO_COMPAT
+    compat = SYSNO_COMPAT <= sysno < SYSNO_URING
     steps = []
     for slot, (kind, first, second, joined) in enumerate(chosen):
         for shift, index in ((0, first), (32, second)) if kind == _PAIR and not joined else ((0, first),):
@@ -157,7 +176,7 @@ def decode(arch: str, sysno: int, a0: int, a1: int, a2: int, flags: int = 0) -> 
     succeeded has path and argv, both strings.
     """
     steps = recipe(arch, sysno)
-    if flags & CallFlag.EXECED:
+    if execed(arch, sysno, flags):
         steps = _EXECED
     kept = (a0, a1, a2)
     values = []

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ("snapshot", "snapshot_async")
+__all__ = ("open_files", "snapshot", "snapshot_async")
 
 _PROCESSES_AT_ONCE = 64  # in one part: a block of the session has a limit
 _ENTRIES_AT_ONCE = 4096
@@ -18,8 +19,6 @@ def snapshot(pids: list[int]) -> dict[str, Any]:
 
     ``unreadable`` are those whose open files this user may not list.
     """
-    import os
-
     import psutil
 
     found: dict[str, list[dict[str, Any]]] = {"files": [], "connections": [], "processes": [], "unreadable": []}
@@ -29,13 +28,10 @@ def snapshot(pids: list[int]) -> dict[str, Any]:
             with process.oneshot():
                 found["processes"].append({
                     "pid": pid, "ppid": process.ppid(), "argv": _texts(process.cmdline()), "exe": _text(process.exe()), "cwd": _text(process.cwd()),
-                    "started_unix_ns": int(process.create_time() * 1e9),
+                    "started_unix_ns": int(process.create_time() * 1e9), "root": _root(pid), "mnt_ns": _mount_namespace(pid),
                 })
         try:
-            # Not psutil's open_files: it leaves out pipes, sockets and devices.
-            for fd in os.listdir(f"/proc/{pid}/fd"):
-                with contextlib.suppress(OSError):
-                    found["files"].append({"pid": pid, "fd": int(fd), "path": _text(os.readlink(f"/proc/{pid}/fd/{fd}")), "flags": _flags(pid, fd)})
+            found["files"] += open_files(pid)
         except PermissionError:
             found["unreadable"].append({"pid": pid})
         except OSError:
@@ -47,6 +43,18 @@ def snapshot(pids: list[int]) -> dict[str, Any]:
                     "remote": _address(entry.raddr), "state": entry.status,
                 })
     return found
+
+
+def open_files(pid: int) -> list[dict[str, Any]]:
+    """What every descriptor of a process stands for, as /proc names it. Raises OSError.
+
+    Not psutil's open_files: it leaves out pipes, sockets and devices.
+    """
+    files = []
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(OSError):
+            files.append({"pid": pid, "fd": int(fd), "path": _text(os.readlink(f"/proc/{pid}/fd/{fd}")), "flags": _flags(pid, fd)})
+    return files
 
 
 def snapshot_async(found: bytes, then: Callable[[dict[str, Any]], None]) -> threading.Thread:
@@ -76,6 +84,22 @@ def _text(value: str) -> str:
 
 def _texts(values: list[str]) -> list[str]:
     return [_text(value) for value in values]
+
+
+def _root(pid: int) -> str:
+    """The folder that the process knows as "/"; "" where it may not be read."""
+    try:
+        return _text(os.readlink(f"/proc/{pid}/root"))
+    except OSError:
+        return ""
+
+
+def _mount_namespace(pid: int) -> int | None:
+    """The number of its mount namespace: among those of the same, a path names the same file."""
+    try:
+        return os.stat(f"/proc/{pid}/ns/mnt").st_ino
+    except OSError:
+        return None
 
 
 def _flags(pid: int, fd: str) -> int:

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Operations of io_uring: they are no system calls, and whoever carries them out is often a thread of the kernel. They are
+ * noted when they are submitted, with the submitter's identity, and told when they complete, in the same records and totals
+ * as calls, under the numbers from SYSNO_URING on. A completion of each kind:
+ *
+ * - names the request: the operation is over.
+ * - names no request, but says that more will come: one of several of an operation, found by its ring and user_data.
+ * - is not there: the program asked not to hear of success (IOSQE_CQE_SKIP_SUCCESS), or its ring had no room. The request is
+ *   used again for another operation sooner or later, and then still holds the result; when it ended, nobody knows. What is
+ *   not used again counts as unfinished.
+ * - is of an operation that nobody saw begin: submitted before the attach, or there was no room in MAP_URING.
+ */
+#if HAVE_URING && URING
+#include "pending.h"
+
+#define CQE_F_MORE 2
+#define CQE_F_NOTIF 8              /* the buffer of a send_zc may be used again: nothing that anybody submitted */
+
+/* What a completion says: struct io_uring_cqe, as user programs have it. */
+struct cqe {
+	u64 user_data;
+	s32 res;
+	u32 flags;
+};
+
+INLINE struct cqe cqe_of(u64 *ctx)
+{
+	struct cqe cqe = {};
+
+#if URING_CQE
+	read_kernel(&cqe, sizeof(cqe), (void *)ctx[2]);
+#else
+	cqe.user_data = ctx[2];
+	cqe.res = ctx[3];
+	cqe.flags = ctx[4];
+#endif
+	return cqe;
+}
+
+/* What was noted of the operation at its submission; 0 if nobody saw that, and for messages from another ring. */
+INLINE struct uring_state *completed(u64 *ctx, struct cqe *cqe)
+{
+	u64 key = ctx[1];
+	struct uring_state *entry;
+
+	if (!key) {
+		if (!(cqe->flags & CQE_F_MORE))
+			return 0;
+		key = repeat_key(ADDRESS((void *)ctx[0]), cqe->user_data);
+		entry = map_lookup(MAP(MAP_URING), &key);
+		if (!entry)
+			return 0;
+		key = entry->request;
+	}
+	return map_lookup(MAP(MAP_URING), &key);
+}
+
+PROBE(on_uring_submit)(u64 *ctx)
+{
+	struct io_kiocb *req = (void *)ctx[0];
+	struct uring_state u = {};
+	struct request request;
+
+	request_read(&request, req);
+	u.request = ADDRESS(req);
+	uring_reused(ctx, u.request, &request);
+	if (!uring_plan(&u, FIELD(&request, opcode)))
+		return 0;
+#if DETAIL
+	uring_arguments(ctx, &u, req, &request);
+#endif
+	uring_begin(&u, (u64)FIELD(&request, ctx), FIELD(&request, cqe_user_data), may_repeat(FIELD(&request, opcode), FIELD(&request, flags)));
+	return 0;
+}
+
+/* Turned down before it was submitted: its error completes it like any other. */
+PROBE(on_uring_refused)(u64 *ctx)
+{
+	struct io_uring_sqe *sqe = (void *)ctx[0];
+	struct io_kiocb *req = (void *)ctx[1];
+	u64 user_data = READ(sqe, user_data);
+	u32 opcode = READ(sqe, opcode);
+	struct uring_state u = {};
+	struct request request;
+
+	request_read(&request, req);
+	u.request = ADDRESS(req);
+	uring_reused(ctx, u.request, &request);
+	if (!uring_plan(&u, opcode))
+		return 0;
+#if DETAIL
+	uring_basics(&u, opcode, (u32)READ(sqe, fd), user_data);
+	u.flags = is_op(opcode, WITH_PATH) ? CALL_UNREADABLE : 0;
+#endif
+	uring_begin(&u, (u64)FIELD(&request, ctx), user_data, 0);
+	return 0;
+}
+
+#if DETAIL
+/* An open that made the file; asked where the new descriptor is known. */
+INLINE int uring_created(struct uring_state *u, s64 ret)
+{
+	u32 opcode = u->sysno - SYSNO_URING;
+
+	if ((opcode != OP_OPENAT && opcode != OP_OPENAT2) || ret < 0 || !(u->slots[0] >> 32 & O_CREAT) || u->slots[2])
+		return 0;
+	return runs_here(u) && file_was_created(ret);
+}
+#endif
+
+/* An operation that nobody saw begin. */
+INLINE int uring_unseen(struct uring_state *u, struct io_kiocb *req, u64 user_data)
+{
+	u32 opcode = req ? READ(req, opcode) : OP_UNKNOWN;
+
+	if (!uring_plan(u, opcode))
+		return 0;
+#if DETAIL
+	uring_basics(u, opcode, (u32)-1, user_data);
+	u->flags = is_op(opcode, WITH_PATH) ? CALL_UNREADABLE : 0;
+#endif
+#if !COUNTS_ONLY
+	u->start_ns = clock_ns();
+#endif
+	return 1;
+}
+
+PROBE(on_uring_complete)(u64 *ctx)
+{
+	u64 request = ctx[1];
+	struct cqe cqe = cqe_of(ctx);
+	struct uring_state *entry = completed(ctx, &cqe), u = {};
+	u32 call_flags = 0;
+
+	if (entry)
+		u = *entry;
+	if (cqe.flags & CQE_F_NOTIF) {
+		if (!entry)
+			return 0;
+		call_flags = CALL_UNFINISHED | CALL_UNTIMED;    /* of the operation that had the request before */
+	} else if (!entry) {
+		if ((!request && !(cqe.flags & CQE_F_MORE)) || !uring_unseen(&u, (void *)request, cqe.user_data))
+			return 0;
+		call_flags = CALL_UNTIMED;
+	}
+#if DETAIL
+	if (uring_created(&u, cqe.res))
+		u.flags |= CALL_CREATED;
+#endif
+	uring_end(ctx, &u, call_flags, cqe.res);
+	/* Looked up again: what is known of a pointer would make the verifier walk the above once more for each case. */
+	if (u.request && ctx[1])
+		uring_forget(&u);
+	else if (u.request)
+		uring_again(&u);
+	return 0;
+}
+
+struct map_context {
+	struct bpf_iter_meta *meta;
+	void *map;
+	u64 *key;
+	struct uring_state *value;
+};
+
+/* An iterator over MAP_URING, at the end: operations that are still under way. */
+PROBE(on_uring_left)(struct map_context *ctx)
+{
+	struct uring_state *u = ctx->value;
+	u64 *key = ctx->key;
+
+	if (!u || !key || *key & 1)
+		return 0;
+#if DETAIL
+	struct rec_syscall r;
+
+	record_of(&r, u, CALL_UNFINISHED, 0, clock_ns() - u->start_ns);
+	if (seq_write(ctx->meta->seq, &r, sizeof(r)))
+		return 0;
+#endif
+	totals_add(u->proc, u->sysno, CALL_UNFINISHED, 0, 0, 0);
+	return 0;
+}
+
+#if DETAIL && HAVE_SOCKETS
+#include "watch.h"
+
+/* What a descriptor stands for once an operation has made it a socket or given it an address. Attached before on_uring_complete. */
+PROBE(on_uring_socket)(u64 *ctx)
+{
+	struct io_kiocb *req = (void *)ctx[1];
+	u32 opcode = req ? READ(req, opcode) : OP_ACCEPT;
+
+	if (!is_op(opcode, ON_SOCKETS))
+		return 0;
+
+	struct cqe cqe = cqe_of(ctx);
+	struct uring_state *u = completed(ctx, &cqe);
+	struct rec_socket r = {};
+	struct file *file;
+	struct sock *sk;
+
+	if (!u || u->sysno != SYSNO_URING + opcode)
+		return 0;
+	if (opcode == OP_ACCEPT || opcode == OP_SOCKET) {
+		if (cqe.res < 0 || (u32)u->slots[1] || !runs_here(u))
+			return 0;          /* no descriptor, a registered file, or whoever runs here has other descriptors */
+		r.fd = cqe.res;
+		file = file_of(r.fd);
+	} else {
+		r.fd = u->slots[0] >> 32 ? -1 : (s32)u->slots[0];
+		file = READ(req, file);
+	}
+	sk = file ? file_fill(&r, file) : 0;
+	if (!sk)
+		return 0;
+	r.at_ns = clock_ns();
+	r.kind = SOCK_BOUND;
+	r.proc = u->proc;
+	r.tid = u->tid;
+	r.call = u->sysno;
+	r.result = cqe.res;
+	sock_fill(&r, sk);
+	if (r.family == AF_UNIX)
+		unix_fill(ctx, &r, sk);
+	follow(&r, sk);
+	if (r.fd >= 0 && is_resolver(&r, sk))
+		watch(r.fd, r.sock, file, sk);
+	socket_send(ctx, &r);
+	return 0;
+}
+#endif
+#endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Which sockets are told about: TCP connections are followed to their end, the payload of resolvers is kept. */
+#pragma once
+#include "files.h"
+
+#if HAVE_SOCKETS
+#define socket_send(ctx, r) ({ \
+	ledger_add(LANE_SOCKETS, COUNTED); \
+	lane_send(ctx, MAP_SOCKETS, LANE_SOCKETS, r, sizeof(*(r)), RB_NO_WAKEUP); })
+
+/* From now on the tracepoints of TCP tell about it. */
+INLINE void follow(struct rec_socket *r, struct sock *sk)
+{
+	struct sock_state state = { .sock = r->sock, .proc = r->proc, .netns = r->netns };
+
+	if (!is_tcp(r))
+		return;
+	if (map_update(MAP(MAP_SOCKS), &sk, &state, 0)) {
+		/* What it will do goes untold: one record stands for all of them. */
+		ledger_add(LANE_SOCKETS, COUNTED);
+		ledger_add(LANE_SOCKETS, LOST);
+	}
+}
+
+/* Connected to a name server, or to what answers on a Unix socket instead: glibc's nscd, and systemd-resolved. */
+INLINE int is_resolver(struct rec_socket *r, struct sock *sk)
+{
+	struct sock *peer;
+	struct unix_address *address;
+	u64 words[2] = {};
+
+	if (r->family == AF_INET || r->family == AF_INET6)
+		return r->remote_port == PORT_DNS;
+	if (r->family != AF_UNIX)
+		return 0;
+	peer = READ((struct unix_sock *)sk, peer);
+	address = peer ? READ((struct unix_sock *)peer, addr) : 0;
+	if (!address)
+		return 0;
+	read_kernel(words, sizeof(words), (void *)address + __builtin_offsetof(struct unix_address, name) + UNIX_FAMILY_BYTES);
+	return (words[0] == 0x7379732f6e75722fULL && words[1] == 0x7365722f646d6574ULL)         /* /run/systemd/res */
+	    || (words[0] == 0x6e75722f7261762fULL && words[1] == 0x6f732f6463736e2fULL)         /* /var/run/nscd/so */
+	    || (words[0] == 0x63736e2f6e75722fULL && words[1] == 0x74656b636f732f64ULL);        /* /run/nscd/socket */
+}
+
+/* What a resolver's socket says and hears gives addresses their names. */
+INLINE void watch(s32 fd, u64 sock, struct file *file, struct sock *sk)
+{
+	struct watched watched = { .sock = sock, .address = (u64)sk };
+	u32 zero = 0;
+	struct gate *gate = map_lookup(MAP(MAP_GATE), &zero);
+
+	if (!gate)
+		return;
+	map_update(MAP(MAP_WATCHED), &file, &watched, 0);
+	gate->watched[fd & 63] = 1;
+}
+#endif
