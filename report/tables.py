@@ -12,6 +12,7 @@ from typing import TypeVar
 from rich.console import Console
 from rich.text import Text
 
+from report.dns import group
 from report.layout import Column, fit, flow, table, wrapped
 from report.ledger import LaneLedger
 from report.text import command_line, count, duration, size, visible
@@ -29,6 +30,8 @@ _PROCESSES = (Column("pid"), Column("start", 2), Column("lived", 6), Column("exi
               Column("peak", 3), Column("threads", 1), Column("process", left=True, flexible=True, narrowest=28))
 _FILES = (Column("read", 7), Column("written", 6), Column("reads", 4), Column("writes", 3), Column("opens", 5), Column("errors", 2),
           Column("path", left=True, flexible=True, cut_start=True))
+_LOOK_UPS = (Column("times", 2), Column("fastest", 1), Column("slowest", 4), Column("status", 5, left=True), Column("type", 3, left=True),
+             Column("name", left=True, flexible=True), Column("addresses", left=True, flexible=True))
 _CONNECTIONS = (Column("protocol", 5, left=True), Column("local", 4, left=True), Column("remote", left=True, flexible=True))
 
 _TO_ASCII = str.maketrans("…·", "~-")
@@ -59,6 +62,8 @@ def sections(totals: Totals, width: int | None, top: int, pid: int | None = None
         yield [_title(f"Processes: {count(len(totals.processes))}"), *table(_PROCESSES, rows, width), *_more(hidden, width)]
     if totals.files:
         yield _files(totals, width, top)
+    if totals.dns:
+        yield _look_ups(totals, width, top)
     if totals.connections:
         shown, hidden = _first(totals.connections, top)
         rows = [[visible(row.protocol), visible(row.local), visible(row.remote)] for row in shown]
@@ -163,6 +168,17 @@ def _files(totals: Totals, width: int | None, top: int) -> list[Text]:
     note = wrapped(f"(from the records: {count(missing)} calls have none)", width) if missing else []
     notes = [Text(line, "yellow") for line in note]
     return [_title(f"Files: {count(len(totals.files))}"), *table(_FILES, rows, width), *_more(hidden, width), *notes]
+
+
+def _look_ups(totals: Totals, width: int | None, top: int) -> list[Text]:
+    shown, hidden = _first(group(totals.dns), top)
+    rows: list[list[str | Text]] = [
+        [count(row.count), *("-" if ns is None else duration(ns) for ns in (row.fastest_ns, row.slowest_ns)),
+         Text(visible(row.status), "" if row.status == "ok" else "yellow"),
+         *map(visible, (row.type, row.question, " ".join(row.addresses)))]
+        for row in shown
+    ]
+    return [_title(f"Names looked up: {count(len(totals.dns))}"), *table(_LOOK_UPS, rows, width), *_more(hidden, width)]
 
 
 def _first(rows: Sequence[_Row], top: int) -> tuple[Sequence[_Row], int]:

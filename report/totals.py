@@ -12,6 +12,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from report.activity import activity_of
+from report.dns import Lookup, Lookups, lookups_of
 from report.files import FileTotals, files_of
 from report.ledger import LaneLedger, ledger_of, rows_held
 from report.moments import sockets_of
@@ -25,6 +26,9 @@ from tracer.session.format import BlockKind
 from tracer.session.reader import Session
 
 __all__ = ("Connection", "SessionFacts", "Totals", "TracerCost", "document", "session_facts", "totals_of")
+
+
+_LOOK_UP = ("type", "status", "addresses", "aliases", "server", "via", "pid", "at_ns", "latency_ns", "tries")
 
 
 @dataclass(frozen=True)
@@ -95,6 +99,7 @@ class Totals:
     files: tuple[FileTotals, ...]
     searches: tuple[FailedOpens, ...]
     connections: tuple[Connection, ...]
+    dns: tuple[Lookup, ...]
     tracer: TracerCost
 
 
@@ -109,11 +114,14 @@ def totals_of(session: Session, pid: int | None = None) -> Totals:
     activity = activity_of(session, strings, records, sockets_of(session))
     files, searches = files_of(activity), activity.descriptors.searches()
     connections, tracer = _connections(session), _cost(session)
+    dns = lookups_of(session, dict(zip(records["proc"].tolist(), records["tgid"].tolist(), strict=True)))
     held = rows_held(session)
     session.check()  # from here on the session says of all its blocks whether they could be read
     facts = session_facts(session, processes, calls)
-    facts = replace(facts, problems=(*facts.problems, *activity.descriptors.problems))
-    return Totals(facts, ledger_of(session, held), syscalls, processes, files, searches, connections, tracer)
+    facts = replace(facts, problems=(*facts.problems, *activity.descriptors.problems, *_left_out(dns)))
+    origin = int(session.meta["started_ns"])
+    told = tuple(replace(row, at_ns=row.at_ns - origin) for row in dns.told)
+    return Totals(facts, ledger_of(session, held), syscalls, processes, files, searches, connections, told, tracer)
 
 
 def document(totals: Totals) -> dict[str, Any]:
@@ -126,9 +134,19 @@ def document(totals: Totals) -> dict[str, Any]:
         "files": [vars(row) for row in totals.files],
         "searches": [vars(row) for row in totals.searches],
         "connections": [vars(row) for row in totals.connections],
+        "dns": [_look_up(row) for row in totals.dns],
         "http": [],
         "tracer": vars(totals.tracer),
     }
+
+
+def _look_up(row: Lookup) -> dict[str, Any]:
+    return {"name": row.question, **{field: getattr(row, field) for field in _LOOK_UP}}
+
+
+def _left_out(dns: Lookups) -> list[str]:
+    """What is missing. Messages that are no look-ups are none: nscd is also asked for its shared memory."""
+    return [f"Look-ups of names beyond the first {len(dns.told)} were left out: {dns.left_out}."] if dns.left_out else []
 
 
 def session_facts(session: Session, processes: Sequence[Process], calls: Mapping[int, int]) -> SessionFacts:
