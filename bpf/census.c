@@ -47,7 +47,7 @@ INLINE void take_up_open_call(struct task_struct *task, struct task_state *s)
 	if (number < 0)
 		return;            /* asleep in a page fault */
 	sysno = sysno_of(number, is_compat(task, &copy));
-	plan = map_lookup(MAP(MAP_PLANS), &sysno);
+	plan = plan_of(sysno);
 	if (!plan || !(plan->flags & PLAN_TRACED))
 		return;
 	s->sysno = sysno;

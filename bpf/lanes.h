@@ -13,6 +13,12 @@ INLINE struct scratch *scratch(void)
 	return map_lookup(MAP(MAP_SCRATCH), &zero);
 }
 
+/* rec_syscall.packed */
+INLINE u64 packed_call(u64 duration, u32 sysno, u32 call_flags)
+{
+	return (duration >> 48 ? (1ULL << 48) - 1 : duration) | (u64)sysno << 48 | (u64)call_flags << 60;
+}
+
 enum count_of { COUNTED, SAMPLED_OUT, LOST };
 
 INLINE void ledger_add(u32 lane, enum count_of what)

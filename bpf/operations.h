@@ -83,7 +83,7 @@ INLINE struct plan *uring_plan(struct uring_state *u, u32 opcode)
 	if (!s)
 		return 0;
 	sysno = SYSNO_URING + (opcode < OP_UNKNOWN ? opcode : OP_UNKNOWN);
-	plan = map_lookup(MAP(MAP_PLANS), &sysno);
+	plan = plan_of(sysno);
 	if (!plan || !(plan->flags & PLAN_TRACED))
 		return 0;
 	u->sysno = sysno;

@@ -117,7 +117,7 @@ INLINE u64 watched_sock(struct file *file, struct sock *sk, s32 fd, u64 name, u3
 		return sock;
 	if (!sends || !names_a_resolver(name))
 		return 0;
-	watch(fd, sock, file, sk);
+	watch(fd, sock, file);
 	return sock;
 }
 
@@ -125,18 +125,13 @@ PROBE(on_data)(u64 *ctx)
 {
 	struct pt_regs *regs = (void *)ctx[0];
 	struct task_state *s = current_state();
+	struct plan *plan = s ? plan_of(s->sysno) : 0;
 	struct message m = {};
-	struct plan *plan;
 	struct file *file;
 	struct sock *sk;
 	u64 a[6], sock, result = ctx[1];
-	u32 sysno;
 
 	asm volatile("" : "+r"(result));
-	if (!s)
-		return 0;
-	sysno = s->sysno;
-	plan = map_lookup(MAP(MAP_PLANS), &sysno);
 	if (!plan)
 		return 0;
 	load_arguments(regs, 0, a);
@@ -202,7 +197,7 @@ INLINE void pass(void *ctx, struct task_state *s, s32 fd, u32 kind)
 /* Descriptors that go from process to process over a Unix socket (unix(7), SCM_RIGHTS). */
 INLINE void pass_all(void *ctx, struct task_state *s, struct user_message *message, u32 kind)
 {
-	u64 at = message->control, left = message->control_length, count = 0;
+	u64 at = message->control, left = message->control_length, count = 0, step;
 	struct user_control head = {};
 
 #pragma clang loop unroll(disable)
@@ -213,8 +208,9 @@ INLINE void pass_all(void *ctx, struct task_state *s, struct user_message *messa
 			count = (head.length - sizeof(head)) / 4;
 			break;
 		}
-		at += (head.length + 7) & ~7ULL;
-		left -= left < ((head.length + 7) & ~7ULL) ? left : (head.length + 7) & ~7ULL;
+		step = (head.length + 7) & ~7ULL;
+		at += step;
+		left -= left < step ? left : step;
 	}
 #pragma clang loop unroll(disable)
 	for (u32 i = 0; i < DESCRIPTORS; i++) {
@@ -234,14 +230,10 @@ PROBE(on_message)(u64 *ctx)
 {
 	struct pt_regs *regs = (void *)ctx[0];
 	struct task_state *s = current_state();
+	struct plan *plan = s ? plan_of(s->sysno) : 0;
 	struct user_message message;
-	struct plan *plan;
-	u32 sysno, sends;
+	u32 sends;
 
-	if (!s)
-		return 0;
-	sysno = s->sysno;
-	plan = map_lookup(MAP(MAP_PLANS), &sysno);
 	if (!plan || read_user(&message, 56, (void *)ARGUMENT_1(regs)))
 		return 0;
 	sends = plan->flags & PLAN_SENDS;

@@ -19,7 +19,7 @@ INLINE int may_repeat(u32 opcode, u64 flags)
 INLINE void record_of(struct rec_syscall *r, struct uring_state *u, u32 call_flags, s64 ret, u64 duration)
 {
 	r->start_ns = u->start_ns;
-	r->packed = (duration >> 48 ? (1ULL << 48) - 1 : duration) | (u64)u->sysno << 48 | (u64)(u->flags | call_flags) << 60;
+	r->packed = packed_call(duration, u->sysno, u->flags | call_flags);
 	r->proc = u->proc;
 	r->tid = u->tid;
 	r->ret = ret;
@@ -30,8 +30,7 @@ INLINE void record_of(struct rec_syscall *r, struct uring_state *u, u32 call_fla
 
 INLINE void uring_end(void *ctx, struct uring_state *u, u32 call_flags, s64 ret)
 {
-	u32 sysno = u->sysno;
-	struct plan *plan = map_lookup(MAP(MAP_PLANS), &sysno);
+	struct plan *plan = plan_of(u->sysno);
 	u64 now = 0, duration;
 
 	if (!plan)
@@ -40,7 +39,7 @@ INLINE void uring_end(void *ctx, struct uring_state *u, u32 call_flags, s64 ret)
 	now = clock_ns();
 #endif
 	duration = (now - u->start_ns) & ((call_flags / CALL_UNTIMED & 1) - 1ULL);      /* 0 if nobody knows; without a branch, for the verifier */
-	totals_add(u->proc, sysno, call_flags, ret, plan->flags, duration);
+	totals_add(u->proc, u->sysno, call_flags, ret, plan->flags, duration);
 #if DETAIL
 	struct rec_syscall r;
 

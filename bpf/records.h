@@ -319,12 +319,11 @@ struct gate {
 struct sock_state {
 	u64 sock;                  /* as in rec_socket */
 	u32 proc;
-	u32 netns;
+	u32 pad;
 };
 
 struct watched {
 	u64 sock;                  /* as in rec_socket: tells a new file at an old address */
-	u64 address;               /* of struct sock */
 };
 
 /* An operation of io_uring between its submission and its last completion. */

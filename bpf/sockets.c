@@ -12,18 +12,13 @@
 PROBE(on_socket)(u64 *ctx)
 {
 	struct task_state *s = current_state();
+	struct plan *plan = s ? plan_of(s->sysno) : 0;
 	struct rec_socket r = {};
-	struct plan *plan;
 	struct file *file;
 	struct sock *sk;
 	u64 result = ctx[1];
-	u32 sysno;
 
 	asm volatile("" : "+r"(result));   /* else the compiler picks between addresses in ctx */
-	if (!s)
-		return 0;
-	sysno = s->sysno;
-	plan = map_lookup(MAP(MAP_PLANS), &sysno);
 	if (!plan)
 		return 0;
 	r.result = result;
@@ -38,21 +33,15 @@ PROBE(on_socket)(u64 *ctx)
 	r.kind = plan->tail == TAIL_PASSED ? SOCK_PASSED : SOCK_BOUND;
 	r.proc = s->proc;
 	r.tid = s->tid;
-	r.call = sysno;
-	if (sk) {
-		sock_fill(&r, sk);
-		if (r.family == AF_UNIX)
-			unix_fill(ctx, &r, sk);
-		follow(&r, sk);
-		if (is_resolver(&r, sk))
-			watch(r.fd, r.sock, file, sk);
-	}
+	r.call = s->sysno;
+	if (sk)
+		describe(ctx, &r, file, sk);
 	socket_send(ctx, &r);
 	return 0;
 }
 
 /* Something happened to a TCP socket: told if it is a traced process's. */
-INLINE struct sock_state *tcp_event(struct rec_socket *r, struct sock *sk, u32 kind)
+INLINE int tcp_event(struct rec_socket *r, struct sock *sk, u32 kind)
 {
 	struct sock_state *state;
 
@@ -67,7 +56,16 @@ INLINE struct sock_state *tcp_event(struct rec_socket *r, struct sock *sk, u32 k
 	r->proc = state->proc;
 	r->fd = -1;
 	sock_fill(r, sk);
-	return state;
+	return 1;
+}
+
+INLINE int tcp_tell(u64 *ctx, u32 kind)
+{
+	struct rec_socket r = {};
+
+	if (tcp_event(&r, (void *)ctx[0], kind))
+		socket_send(ctx, &r);
+	return 0;
 }
 
 PROBE(on_tcp_state)(u64 *ctx)
@@ -84,29 +82,17 @@ PROBE(on_tcp_state)(u64 *ctx)
 
 PROBE(on_tcp_retransmit)(u64 *ctx)
 {
-	struct rec_socket r = {};
-
-	if (tcp_event(&r, (void *)ctx[0], SOCK_RETRANSMIT))
-		socket_send(ctx, &r);
-	return 0;
+	return tcp_tell(ctx, SOCK_RETRANSMIT);
 }
 
 PROBE(on_tcp_reset_sent)(u64 *ctx)
 {
-	struct rec_socket r = {};
-
-	if (tcp_event(&r, (void *)ctx[0], SOCK_RESET_SENT))
-		socket_send(ctx, &r);
-	return 0;
+	return tcp_tell(ctx, SOCK_RESET_SENT);
 }
 
 PROBE(on_tcp_reset_received)(u64 *ctx)
 {
-	struct rec_socket r = {};
-
-	if (tcp_event(&r, (void *)ctx[0], SOCK_RESET_RECEIVED))
-		socket_send(ctx, &r);
-	return 0;
+	return tcp_tell(ctx, SOCK_RESET_RECEIVED);
 }
 
 PROBE(on_tcp_destroy)(u64 *ctx)
@@ -161,7 +147,7 @@ PROBE(on_socket_census)(struct socket_census_context *ctx)
 	ledger_add(LANE_SOCKETS, COUNTED);
 	follow(&r, sk);
 	if (is_resolver(&r, sk))
-		watch(r.fd, r.sock, file, sk);
+		watch(r.fd, r.sock, file);
 	return 0;
 }
 #endif

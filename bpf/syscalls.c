@@ -42,7 +42,7 @@ PROBE(on_sys_enter)(u64 *ctx)
 	if (!s)
 		return 0;
 	sysno = sysno_of(ctx[1], current_is_compat((void *)ctx[0]));
-	plan = map_lookup(MAP(MAP_PLANS), &sysno);
+	plan = plan_of(sysno);
 	if (!plan)
 		return 0;
 	/* Which exec it will be, nobody knows before it succeeds. */
@@ -130,10 +130,8 @@ unreadable:
 
 INLINE void record_fill(struct rec_syscall *r, struct task_state *s, u32 sysno, u32 call_flags, u64 start, u64 duration, s64 ret)
 {
-	if (duration >> 48)
-		duration = (1ULL << 48) - 1;
 	r->start_ns = start;
-	r->packed = duration | (u64)sysno << 48 | (u64)call_flags << 60;
+	r->packed = packed_call(duration, sysno, call_flags);
 	r->proc = s->proc;
 	r->tid = s->tid;
 	r->ret = ret;
@@ -246,7 +244,7 @@ PROBE(on_sys_exit)(u64 *ctx)
 		sysno = sysno_of(call_number(regs), current_is_compat(regs));
 		call_flags = CALL_UNTIMED;
 	}
-	plan = map_lookup(MAP(MAP_PLANS), &sysno);
+	plan = plan_of(sysno);
 	if (!plan || !(plan->flags & PLAN_TRACED))
 		return 0;
 #if !COUNTS_ONLY
@@ -273,7 +271,7 @@ PROBE(on_sys_exit)(u64 *ctx)
 /* Arguments of a call that has not returned. Its strings stay unread: the memory is gone, or another process's. */
 INLINE void open_arguments(struct task_state *s, u32 sysno, struct rec_syscall *r, u32 *call_flags)
 {
-	struct plan *plan = map_lookup(MAP(MAP_PLANS), &sysno);
+	struct plan *plan = plan_of(sysno);
 	u64 arguments[8] = {};
 	struct pt_regs copy;
 

@@ -45,6 +45,12 @@ INLINE void state_forget(u32 tid)
 }
 #endif
 
+/* What to do with a call or an operation. */
+INLINE struct plan *plan_of(u32 sysno)
+{
+	return map_lookup(MAP(MAP_PLANS), &sysno);
+}
+
 /*
  * A process number that no other process of the session gets. Each CPU counts for itself, and the census for itself,
  * so no atomic with a result is needed (those came with 5.12): the fork probe cannot be entered twice on one CPU.

@@ -221,12 +221,7 @@ PROBE(on_uring_socket)(u64 *ctx)
 	r.tid = u->tid;
 	r.call = u->sysno;
 	r.result = cqe.res;
-	sock_fill(&r, sk);
-	if (r.family == AF_UNIX)
-		unix_fill(ctx, &r, sk);
-	follow(&r, sk);
-	if (r.fd >= 0 && is_resolver(&r, sk))
-		watch(r.fd, r.sock, file, sk);
+	describe(ctx, &r, file, sk);
 	socket_send(ctx, &r);
 	return 0;
 }

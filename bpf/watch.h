@@ -11,7 +11,7 @@
 /* From now on the tracepoints of TCP tell about it. */
 INLINE void follow(struct rec_socket *r, struct sock *sk)
 {
-	struct sock_state state = { .sock = r->sock, .proc = r->proc, .netns = r->netns };
+	struct sock_state state = { .sock = r->sock, .proc = r->proc };
 
 	if (!is_tcp(r))
 		return;
@@ -44,9 +44,9 @@ INLINE int is_resolver(struct rec_socket *r, struct sock *sk)
 }
 
 /* What a resolver's socket says and hears gives addresses their names. */
-INLINE void watch(s32 fd, u64 sock, struct file *file, struct sock *sk)
+INLINE void watch(s32 fd, u64 sock, struct file *file)
 {
-	struct watched watched = { .sock = sock, .address = (u64)sk };
+	struct watched watched = { .sock = sock };
 	u32 zero = 0;
 	struct gate *gate = map_lookup(MAP(MAP_GATE), &zero);
 
@@ -54,5 +54,16 @@ INLINE void watch(s32 fd, u64 sock, struct file *file, struct sock *sk)
 		return;
 	map_update(MAP(MAP_WATCHED), &file, &watched, 0);
 	gate->watched[fd & 63] = 1;
+}
+
+/* A descriptor stands for this socket now: all there is to know of it, and whatever has to follow from that. */
+INLINE void describe(void *ctx, struct rec_socket *r, struct file *file, struct sock *sk)
+{
+	sock_fill(r, sk);
+	if (r->family == AF_UNIX)
+		unix_fill(ctx, r, sk);
+	follow(r, sk);
+	if (r->fd >= 0 && is_resolver(r, sk))
+		watch(r->fd, r->sock, file);
 }
 #endif

@@ -32,8 +32,9 @@ def selected(session: Session) -> NDArray[np.bool_]:
     return everything
 
 
-def calls_for_names(session: Session, wanted: NDArray[np.bool_]) -> int:
+def calls_for_names(session: Session) -> int:
     """How many calls were counted though nobody asked for them."""
+    wanted = selected(session)
     if wanted.all():
         return 0
     return sum(int(table["calls"][~wanted[np.minimum(table["sysno"], SYSNO_LIMIT)]].sum()) for table in session.tables(BlockKind.TOTALS))

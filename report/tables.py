@@ -31,7 +31,7 @@ _PROCESSES = (Column("pid"), Column("start", 2), Column("lived", 6), Column("exi
 _FILES = (Column("read", 7), Column("written", 6), Column("reads", 4), Column("writes", 3), Column("opens", 5), Column("errors", 2),
           Column("path", left=True, flexible=True, cut_start=True))
 _LOOK_UPS = (Column("times", 2), Column("fastest", 1), Column("slowest", 4), Column("status", 5, left=True), Column("type", 3, left=True),
-             Column("name", left=True, flexible=True), Column("addresses", left=True, flexible=True))
+             Column("name and addresses", left=True, flexible=True))
 _CONNECTIONS = (Column("protocol", 5, left=True), Column("local", 4, left=True), Column("remote", left=True, flexible=True))
 
 _TO_ASCII = str.maketrans("…·", "~-")
@@ -174,8 +174,8 @@ def _look_ups(totals: Totals, width: int | None, top: int) -> list[Text]:
     shown, hidden = _first(group(totals.dns), top)
     rows: list[list[str | Text]] = [
         [count(row.count), *("-" if ns is None else duration(ns) for ns in (row.fastest_ns, row.slowest_ns)),
-         Text(visible(row.status), "" if row.status == "ok" else "yellow"),
-         *map(visible, (row.type, row.question, " ".join(row.addresses)))]
+         Text(visible(row.status), "" if row.status == "ok" else "yellow"), visible(row.type),
+         Text.assemble(visible(row.question), (visible(" ".join(["", *row.addresses])), "dim"))]
         for row in shown
     ]
     return [_title(f"Names looked up: {count(len(totals.dns))}"), *table(_LOOK_UPS, rows, width), *_more(hidden, width)]

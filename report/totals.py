@@ -19,7 +19,7 @@ from report.moments import sockets_of
 from report.plain import entries, integer, last_map, number, text, words
 from report.processes import Process, lifecycle, processes_of
 from report.searches import FailedOpens
-from report.selection import calls_for_names, selected
+from report.selection import calls_for_names
 from report.strings import Strings
 from report.syscalls import SyscallTotals, calls_by_process, syscall_totals
 from tracer.session.format import BlockKind
@@ -166,7 +166,7 @@ def session_facts(session: Session, processes: Sequence[Process], calls: Mapping
         duration_s=_duration_s(session, processes), exit_status=status, complete=session.complete, reason=end.get("reason") or None,
         kernel=meta["kernel"], arch=meta["arch"], version=meta["version"], mode=meta["mode"], expression=meta["expression"], sample=meta["sample"],
         transport=meta["transport"], hostname=meta["hostname"], user=meta["user"], cwd=meta["cwd"], children=meta["children"],
-        missed_tasks=missed, for_names=calls_for_names(session, selected(session)), problems=tuple(problems),
+        missed_tasks=missed, for_names=calls_for_names(session), problems=tuple(problems),
     )
 
 

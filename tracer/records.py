@@ -10,10 +10,10 @@ from enum import IntEnum, IntFlag
 
 __all__ = (
     "ARGV_BYTES", "CALL_SHIFT", "CONTROL", "CallFlag", "CensusKind", "DURATION_MASK", "FLAGS_SHIFT", "GATE", "HISTOGRAM_BUCKETS",
-    "HISTOGRAM_SHIFT", "LANES", "LANE_COUNT", "LIFECYCLE_FIELDS", "Lane", "LifeKind", "MapId", "PATH_BYTES", "PAYLOAD_BYTES", "PAYLOAD_HEAD",
-    "PLAN", "PayloadFlag", "PlanFlag", "SCRATCH_HEAD", "SOCKET_FIELDS", "SOCKET_RECORD", "SOCK_STATE", "STRING_HEAD", "SYSCALL_FIELDS",
-    "SYSNO_COMPAT", "SYSNO_LIMIT", "SYSNO_MASK", "SYSNO_UNKNOWN", "SYSNO_URING", "ShareFlag", "SlotKind", "SocketKind", "StateFlag",
-    "StringFlag", "TASK_STATE", "TOTALS_FIELDS", "Tail", "URING_STATE", "WATCHED",
+    "HISTOGRAM_SHIFT", "LANES", "LANE_COUNT", "LIFECYCLE_FIELDS", "Lane", "LifeKind", "MapId", "PATH_BYTES", "PAYLOAD_BYTES", "PAYLOAD_FIELDS",
+    "PLAN", "PayloadFlag", "PlanFlag", "SAMPLE_FIELDS", "SCRATCH_HEAD", "SOCKET_FIELDS", "SOCKET_RECORD", "SOCK_STATE", "STRING_HEAD",
+    "SYSCALL_FIELDS", "SYSNO_COMPAT", "SYSNO_LIMIT", "SYSNO_MASK", "SYSNO_UNKNOWN", "SYSNO_URING", "ShareFlag", "SlotKind", "SocketKind",
+    "StateFlag", "StringFlag", "TASK_STATE", "TOTALS_FIELDS", "Tail", "URING_STATE", "WATCHED",
 )
 
 PATH_BYTES = 4096
@@ -217,8 +217,16 @@ SOCKET_FIELDS: list[tuple[str, str, tuple[int, ...]]] = [
 ]
 SOCKET_RECORD = 248
 
-# struct rec_payload, the part before the bytes: at_ns, sock, proc, tid, fd, length, kept, flags, family, port, address
-PAYLOAD_HEAD = "<QQIIiIHHHH16s"
+# struct rec_payload, the part before the bytes
+PAYLOAD_FIELDS: list[tuple[str, str, tuple[int, ...]]] = [
+    ("at_ns", "<u8", ()), ("sock", "<u8", ()), ("proc", "<u4", ()), ("tid", "<u4", ()), ("fd", "<i4", ()), ("length", "<u4", ()),
+    ("kept", "<u2", ()), ("flags", "<u2", ()), ("family", "<u2", ()), ("port", "<u2", ()), ("address", "|u1", (16,)),
+]
+
+# What /proc said of a living process: CPU time and memory of all its threads
+SAMPLE_FIELDS = [
+    ("at_ns", "<u8"), ("proc", "<u4"), ("tgid", "<u4"), ("cpu_ns", "<u8"), ("rss_bytes", "<u8"), ("peak_rss_bytes", "<u8"), ("threads", "<u4"),
+]
 
 # struct rec_string, the part before the bytes, in struct's notation: id, length, kept, flags
 STRING_HEAD = "<QIHH"
@@ -235,11 +243,11 @@ CONTROL = "<QQQ"
 # struct gate: one byte for each remainder of a descriptor
 GATE = "<64B"
 
-# struct sock_state: sock, proc, netns
+# struct sock_state: sock, proc, pad
 SOCK_STATE = "<QII"
 
-# struct watched: sock, address
-WATCHED = "<QQ"
+# struct watched: sock
+WATCHED = "<Q"
 
 # struct uring_state: start_ns, ring, request, user_data, proc, tid, three slots, sysno, flags, tgid
 URING_STATE = "<QQQQIIQQQHHI"

@@ -12,7 +12,7 @@ from tracer.errors import TargetError
 from tracer.kernel.maps import BpfMap, create, map_plans
 from tracer.kernel.probes import CENSUS, SOCKET_CENSUS, TAILS, URING_CENSUS, attach, load, read_census, recursion_misses, refusal
 from tracer.kernel.sys import membarrier
-from tracer.records import CONTROL, LANE_COUNT, LANES, TASK_STATE, CensusKind, MapId, StateFlag
+from tracer.records import CONTROL, LANE_COUNT, LANES, TASK_STATE, CensusKind, Lane, MapId, StateFlag
 
 __all__ = ("Tracing",)
 
@@ -104,8 +104,7 @@ class Tracing:
                 return found
 
     def _lost_births(self) -> int:
-        counted = self._ledger(LANES.index("lifecycle"))
-        return sum(lost for _, _, lost in counted)
+        return sum(lost for _, _, lost in self._ledger(Lane.LIFECYCLE))
 
     def detach(self) -> bytes:
         """Takes the probes off and accounts for calls still open; returns their syscall records (none unless details are on)."""

@@ -57,7 +57,7 @@ from struct import Struct
 from typing import TYPE_CHECKING, Any, NamedTuple
 from zlib import crc32
 
-from tracer.records import HISTOGRAM_BUCKETS, LIFECYCLE_FIELDS, SOCKET_FIELDS
+from tracer.records import HISTOGRAM_BUCKETS, LIFECYCLE_FIELDS, PAYLOAD_FIELDS, SAMPLE_FIELDS, SOCKET_FIELDS
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -139,15 +139,8 @@ _TABLES: dict[BlockKind, list[tuple[str, str, tuple[int, ...]]]] = {
     ],
     BlockKind.INDEX: [("kind", "<u2", ()), ("offset", _U64, ())],
     BlockKind.SOCKETS: SOCKET_FIELDS,
-    BlockKind.PAYLOAD: [
-        ("at_ns", _U64, ()), ("sock", _U64, ()), ("proc", "<u4", ()), ("tid", "<u4", ()), ("fd", "<i4", ()), ("length", "<u4", ()),
-        ("kept", "<u2", ()), ("flags", "<u2", ()), ("family", "<u2", ()), ("port", "<u2", ()), ("address", "|u1", (16,)),
-    ],
-    # What /proc said of the living processes, from time to time: CPU time and memory of the whole process.
-    BlockKind.SAMPLES: [
-        ("at_ns", _U64, ()), ("proc", "<u4", ()), ("tgid", "<u4", ()), ("cpu_ns", _U64, ()), ("rss_bytes", _U64, ()), ("peak_rss_bytes", _U64, ()),
-        ("threads", "<u4", ()),
-    ],
+    BlockKind.PAYLOAD: PAYLOAD_FIELDS,
+    BlockKind.SAMPLES: [(name, dtype, ()) for name, dtype in SAMPLE_FIELDS],
 }
 
 # What is known beforehand about the columns of a table (columns.Model): a call's arguments resemble those of the last call of the

@@ -12,7 +12,7 @@ from tracer.records import (
     DURATION_MASK,
     FLAGS_SHIFT,
     LIFECYCLE_FIELDS,
-    PAYLOAD_HEAD,
+    PAYLOAD_FIELDS,
     SOCKET_FIELDS,
     SOCKET_RECORD,
     STRING_HEAD,
@@ -32,7 +32,7 @@ _LIFECYCLE_SLOT = np.dtype([_HEADER, *LIFECYCLE_FIELDS])
 _SOCKET = np.dtype([*SOCKET_FIELDS, ("pad", f"V{SOCKET_RECORD - np.dtype(SOCKET_FIELDS).itemsize}")])
 _SOCKET_SLOT = np.dtype([_HEADER, ("record", _SOCKET)])
 _STRING_HEAD = struct.Struct(STRING_HEAD)
-_PAYLOAD_HEAD = struct.Struct(PAYLOAD_HEAD)
+_PAYLOAD = np.dtype(PAYLOAD_FIELDS)
 
 
 def syscalls(data: bytes | bytearray | memoryview, count: int = -1, *, slots: bool = True) -> Columns:
@@ -76,18 +76,11 @@ def sockets(data: bytes | bytearray | memoryview, count: int = -1, *, slots: boo
 
 def payload(records: Sequence[bytes]) -> Columns:
     """Columns of payload records; ``data`` holds all kept bytes, one message after the other."""
-    heads = [_PAYLOAD_HEAD.unpack_from(record) for record in records]
-    size = _PAYLOAD_HEAD.size
-    bodies = [record[size : size + head[6]] for record, head in zip(records, heads)]
-    numbers = {
-        name: np.array([head[place] for head in heads], kind)
-        for place, (name, kind) in enumerate((
-            ("at_ns", "<u8"), ("sock", "<u8"), ("proc", "<u4"), ("tid", "<u4"), ("fd", "<i4"), ("length", "<u4"), ("kept", "<u2"), ("flags", "<u2"),
-            ("family", "<u2"), ("port", "<u2"),
-        ))
-    }
-    return numbers | {
-        "kept": np.array([len(body) for body in bodies], "<u2"),
-        "address": np.frombuffer(b"".join(head[10] for head in heads), np.uint8).reshape(-1, 16),
+    size = _PAYLOAD.itemsize
+    rows = np.frombuffer(b"".join(record[:size] for record in records), _PAYLOAD)
+    bodies = [record[size : size + kept] for record, kept in zip(records, rows["kept"].tolist())]
+    return {
+        **{name: np.ascontiguousarray(rows[name]) for name, *_ in PAYLOAD_FIELDS},
+        "kept": np.array([len(body) for body in bodies], np.uint16),
         "data": np.frombuffer(b"".join(bodies), np.uint8),
     }

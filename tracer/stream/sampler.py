@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tracer.records import SAMPLE_FIELDS
 from tracer.stream.decode import Columns
 
 __all__ = ("Look", "Sampler", "look_at")
@@ -114,8 +115,7 @@ class Sampler:
 
 
 def _columns(rows: list[tuple[int, ...]]) -> Columns | None:
-    types = {"at_ns": "<u8", "proc": "<u4", "tgid": "<u4", "cpu_ns": "<u8", "rss_bytes": "<u8", "peak_rss_bytes": "<u8", "threads": "<u4"}
-    return {name: np.array(column, kind) for (name, kind), column in zip(types.items(), zip(*rows), strict=True)} if rows else None
+    return {name: np.array(column, kind) for (name, kind), column in zip(SAMPLE_FIELDS, zip(*rows), strict=True)} if rows else None
 
 
 def _number(status: bytes, field: bytes) -> int:

@@ -70,6 +70,12 @@ def plans(arch: str, expression: str, keep_one_in: int, *, names: bool = True) -
         from tracer.syscalls.classes import select  # not needed by most sessions
 
         selected = select(expression, arch)
+
+    def plan(sysno: int, flags: int, chosen: tuple[Slot, ...], tail: int = 0) -> bytes:
+        if selected is None or sysno in selected or (names and flags & _ALWAYS):
+            flags |= _TRACED
+        return _plan(flags, 1 if flags & _ALWAYS else keep_one_in, chosen, tail)
+
     plain = [_plan(flags, keep_one_in, DEFAULT_SLOTS) for flags in (0, _TRACED)]
     whole = [plain[selected is None or sysno in selected] for sysno in range(SYSNO_LIMIT)]
     for compat, calls in enumerate(tables(arch)):
@@ -79,16 +85,11 @@ def plans(arch: str, expression: str, keep_one_in: int, *, names: bool = True) -
             flags, chosen = _meaning(name, lines.get(name, ""))
             tail, more = _TAILS.get(name, (0, 0)) if not compat else (0, 0)
             if flags | tail:
-                if selected is None or sysno in selected or (names and flags & _ALWAYS):
-                    flags |= _TRACED
-                whole[sysno] = _plan(flags | more, 1 if flags & _ALWAYS else keep_one_in, chosen, tail)
+                whole[sysno] = plan(sysno, flags | more, chosen, tail)
     for sysno in range(SYSNO_URING, SYSNO_LIMIT):
         line = line_of(sysno) or ""
         # The probes fill the slots of operations by themselves.
-        flags = (_BYTES if "-> bytes" in line else _ALWAYS if "-> fd" in line or opcode_name(sysno) in _NAMERS else 0)
-        if selected is None or sysno in selected or (names and flags & _ALWAYS):
-            flags |= _TRACED
-        whole[sysno] = _plan(flags, 1 if flags & _ALWAYS else keep_one_in, DEFAULT_SLOTS)
+        whole[sysno] = plan(sysno, _meaning(opcode_name(sysno), line)[0] & ~_SLOTS, DEFAULT_SLOTS)
     return b"".join(whole)
 
 
