@@ -13,6 +13,17 @@ INLINE struct scratch *scratch(void)
 	return map_lookup(MAP(MAP_SCRATCH), &zero);
 }
 
+/*
+ * Map memory for whatever is being put together, beyond what strings need. The verifier knows nothing of its content, so it
+ * walks what follows once, where it would walk it for each combination of what it knows of the stack.
+ */
+INLINE void *workbench(void)
+{
+	struct scratch *s = scratch();
+
+	return s ? s->bytes + ARGV_BYTES / 2 : 0;
+}
+
 /* rec_syscall.packed */
 INLINE u64 packed_call(u64 duration, u32 sysno, u32 call_flags)
 {

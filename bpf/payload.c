@@ -126,26 +126,27 @@ PROBE(on_data)(u64 *ctx)
 	struct pt_regs *regs = (void *)ctx[0];
 	struct task_state *s = current_state();
 	struct plan *plan = s ? plan_of(s->sysno) : 0;
-	struct message m = {};
+	struct message *m = workbench();
 	struct file *file;
 	struct sock *sk;
 	u64 a[6], sock, result = ctx[1];
 
 	asm volatile("" : "+r"(result));
-	if (!plan)
+	if (!plan || !m)
 		return 0;
 	load_arguments(regs, 0, a);
 	file = file_of(a[0]);
 	sk = file ? sock_of(file) : 0;
 	if (!sk)
 		return 0;
-	m.sends = plan->flags & PLAN_SENDS;
-	m.base = a[1];
-	m.length = result;
+	m->count = m->name = 0;
+	m->sends = plan->flags & PLAN_SENDS;
+	m->base = a[1];
+	m->length = result;
 	if (plan->flags & PLAN_ADDRESSED)
-		m.name = a[4];
+		m->name = a[4];
 	if (plan->flags & PLAN_VECTOR)
-		m.count = a[2];
+		m->count = a[2];
 #pragma clang loop unroll(disable)
 	for (u32 i = 0; i < MESSAGES; i++) {
 		struct user_message one;
@@ -154,15 +155,15 @@ PROBE(on_data)(u64 *ctx)
 			/* The arrays of sendmmsg and recvmmsg; or the one that sendmsg and recvmsg have. */
 			if (read_user(&one, plan->tail == TAIL_MESSAGE ? 56 : 64, (void *)a[1] + i * 64))
 				return 0;
-			m.base = one.vectors;
-			m.count = one.count;
-			m.name = one.name;
+			m->base = one.vectors;
+			m->count = one.count;
+			m->name = one.name;
 			if (plan->tail != TAIL_MESSAGE)
-				m.length = one.moved;
+				m->length = one.moved;
 		}
-		sock = watched_sock(file, sk, a[0], m.name, m.sends);
+		sock = watched_sock(file, sk, a[0], m->name, m->sends);
 		if (sock)
-			keep(ctx, s, a[0], sock, sk, &m);
+			keep(ctx, s, a[0], sock, sk, m);
 		if (plan->tail == TAIL_MESSAGE || !(plan->flags & PLAN_MESSAGES) || i + 1 >= result)
 			return 0;
 	}

@@ -45,6 +45,7 @@ enum map_id {
 	MAP_WATCHED,               /* LRU hash: address of struct file -> struct watched, sockets whose payload is kept */
 	MAP_TAILS,                 /* program array, by enum tail */
 	MAP_URING,                 /* hash: address of struct io_kiocb -> struct uring_state, operations under way */
+	MAP_URING_TAILS,           /* program array: what on_uring_complete goes on to; programs of two tracepoints cannot share one */
 };
 
 enum lane { LANE_SYSCALLS, LANE_LIFECYCLE, LANE_STRINGS, LANE_SOCKETS, LANE_PAYLOAD, LANES };

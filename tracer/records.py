@@ -67,6 +67,7 @@ class MapId(IntEnum):
     WATCHED = 17
     TAILS = 18
     URING = 19
+    URING_TAILS = 20
 
 
 class PlanFlag(IntFlag):

@@ -124,7 +124,7 @@ def build(mode: str, transport: str) -> dict[str, Any]:
         transport = "perf"  # BPF ring buffers came with Linux 5.8
     features |= {"uring": _uring(btf), "uring_cqe": btf.arguments("io_uring_complete") == _BY_CQE}
     programs = _compile(flags(mode, transport, features, cpus), shapes(btf, arch()))
-    points = TRACEPOINTS | OPTIONAL | dict.fromkeys(TAILS, "sys_exit")
+    points = TRACEPOINTS | OPTIONAL | {name: behind.point for name, behind in TAILS.items()}
     ids = {name: btf.function(ITERATORS[name]) if name in ITERATORS else btf.first_tracepoint(points[name]) for name in programs}
     if btf.arguments(OPTIONAL["on_uring_refused"]) != _REFUSED and "on_uring_refused" in ids:
         ids["on_uring_refused"] = None

@@ -160,6 +160,7 @@ def map_plans(cpus: int, *, task_storage: bool, perf: bool, ring_bytes: dict[str
         MapId.SOCKS: MapPlan(_HASH, 8, struct.calcsize(SOCK_STATE), _SOCKETS),
         MapId.WATCHED: MapPlan(_LRU_HASH, 8, struct.calcsize(WATCHED), _WATCHED),
         MapId.TAILS: MapPlan(_PROG_ARRAY, 4, 4, len(Tail)),
+        MapId.URING_TAILS: MapPlan(_PROG_ARRAY, 4, 4, 1),
         MapId.URING: MapPlan(_HASH, 8, struct.calcsize(URING_STATE), _OPERATIONS),
     }
     for lane in LANES:

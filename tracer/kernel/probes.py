@@ -7,13 +7,14 @@ import os
 import struct
 import threading
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from tracer.errors import HostError, PermissionMissing
 from tracer.kernel.sys import bpf, buffer
-from tracer.records import Tail
+from tracer.records import MapId, Tail
 
 __all__ = (
-    "CENSUS", "ITERATORS", "LEAVE", "OPTIONAL", "SOCKET_CENSUS", "TAILS", "TRACEPOINTS", "URING_CENSUS", "attach", "attach_one",
+    "CENSUS", "Behind", "ITERATORS", "LEAVE", "OPTIONAL", "SOCKET_CENSUS", "TAILS", "TRACEPOINTS", "URING_CENSUS", "attach", "attach_one",
     "instructions", "jited", "load", "load_one", "probe_features", "read_census", "refusal", "recursion_misses",
 )
 
@@ -38,14 +39,23 @@ OPTIONAL = {
     # Taken off in this order: whatever is submitted in between ends without a beginning, not the other way round.
     "on_uring_submit": "io_uring_submit_req|io_uring_submit_sqe",
     "on_uring_refused": "io_uring_req_failed",
-    "on_uring_socket": "io_uring_complete",  # before the next, which forgets the operation
     "on_uring_complete": "io_uring_complete",
 }
-# Programs that on_sys_exit goes on to, and their places in MAP_TAILS.
+
+
+class Behind(NamedTuple):
+    """Where a program lies that another goes on to by a tail call; both are of the same tracepoint."""
+
+    point: str
+    programs: MapId  # a program array
+    places: tuple[int, ...]
+
+
 TAILS = {
-    "on_socket": (Tail.SOCKET, Tail.ACCEPT, Tail.PASSED),
-    "on_message": (Tail.MESSAGE,),
-    "on_data": (Tail.DATA,),
+    "on_socket": Behind("sys_exit", MapId.TAILS, (Tail.SOCKET, Tail.ACCEPT, Tail.PASSED)),
+    "on_message": Behind("sys_exit", MapId.TAILS, (Tail.MESSAGE,)),
+    "on_data": Behind("sys_exit", MapId.TAILS, (Tail.DATA,)),
+    "on_uring_socket": Behind("io_uring_complete", MapId.URING_TAILS, (0,)),
 }
 CENSUS, SOCKET_CENSUS, URING_CENSUS = "on_census", "on_socket_census", "on_uring_left"
 ITERATORS = {CENSUS: "bpf_iter_task", SOCKET_CENSUS: "bpf_iter_task_file", URING_CENSUS: "bpf_iter_bpf_map_elem"}

@@ -44,8 +44,8 @@ class Tracing:
                 raise refusal(error, "create a BPF map") from error
         self._programs = load(image["programs"], image["btf_ids"], {map_id: m.fd for map_id, m in self.maps.items()})
         for name in TAILS.keys() & self._programs.keys():
-            for place in TAILS[name]:
-                self.maps[MapId.TAILS].update(struct.pack("<I", place), struct.pack("<i", self._programs[name]))
+            for place in TAILS[name].places:
+                self.maps[TAILS[name].programs].update(struct.pack("<I", place), struct.pack("<i", self._programs[name]))
 
     def plan(self, plans: bytes, slow_ns: int) -> None:
         """Says what the probes do with each syscall, and from how many ns on a call is never sampled out."""
