@@ -9,11 +9,16 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from rich.cells import cell_len
 from rich.text import Span, Text
 
-__all__ = ("Column", "fit", "flow", "table", "wrapped")
+from report.text import count
+
+__all__ = ("Column", "first", "fit", "flow", "more", "table", "title", "wrapped")
+
+Row = TypeVar("Row")
 
 _GAP = 2
 _STAYS = 9  # the worth of a column that never goes
@@ -84,6 +89,21 @@ def table(columns: Sequence[Column], rows: Sequence[Sequence[str | Text]], width
 def wrapped(sentence: str, width: int | None) -> list[str]:
     """A sentence on as many lines as it needs."""
     return [sentence] if width is None else textwrap.wrap(sentence, width) or [""]
+
+
+def first(rows: Sequence[Row], top: int) -> tuple[Sequence[Row], int]:
+    """The rows to show, 0 for all; and how many are not among them."""
+    return (rows[:top], max(len(rows) - top, 0)) if top else (rows, 0)
+
+
+def more(hidden: int, width: int | None) -> list[Text]:
+    """What to say of rows that are not shown."""
+    return [Text(line, "dim") for line in wrapped(f"… {count(hidden)} more (-n 0 shows all)", width)] if hidden else []
+
+
+def title(text: str) -> Text:
+    """The first line of a section."""
+    return Text(text, "bold cyan")
 
 
 def _least(columns: Sequence[Column], widths: Sequence[int], shown: Sequence[int]) -> int:

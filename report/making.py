@@ -91,6 +91,13 @@ def _accept(world: World, row: int, process: Process, ret: int, flags: int, args
     world.bind(row, process, ret, world.things.add(thing), how & O_CLOEXEC)
 
 
+def _connect(world: World, row: int, process: Process, ret: int, flags: int, args: tuple[int, ...]) -> None:
+    fd, address, registered = args
+    index = 0 if registered else world.index_of(process, fd)
+    if world.things.all[index].kind is Kind.SOCKET:
+        world.things.all[index].asked = address
+
+
 def _unnamed(world: World, row: int, process: Process, ret: int, flags: int, args: tuple[int, ...]) -> None:
     """A file that was opened by a handle, or out of the ring's own table: nobody knows which."""
     world.bind(row, process, ret, 0)
@@ -132,5 +139,6 @@ MAKING = {
     **dict.fromkeys(("socket", "io_uring:socket"), Step((*_KIND, ("direct", 0)), _socket)),
     "socketpair": Step((("fds", 0), *_KIND), _pair),
     **dict.fromkeys(("accept", "accept4", "io_uring:accept"), Step((_FD, _FLAGS, ("registered", 0), ("direct", 0)), _accept)),
+    **dict.fromkeys(("connect", "io_uring:connect"), Step((_FD, ("addr", 0), ("registered", 0)), _connect, fails=True)),
     **dict.fromkeys(("open_by_handle_at", "io_uring:fixed_fd_install"), Step((), _unnamed)),
 }

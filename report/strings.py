@@ -26,6 +26,11 @@ class Strings:
             self._texts[number] = None if entry is None else entry.data.decode("utf-8", "surrogateescape")
         return self._texts[number]
 
+    def data(self, number: int) -> bytes | None:
+        """The bytes of this id; None if they could not be read in the target, or were lost."""
+        entry = self._entries.get(number) if number else None
+        return None if entry is None else bytes(entry.data)
+
     def is_cut(self, number: int) -> bool:
         """Whether the string was longer than what was kept of it."""
         entry = self._entries.get(number)

@@ -6,22 +6,19 @@ through text.visible or text.command_line before they get here into a line.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TypeVar
+from collections.abc import Iterator
 
 from rich.console import Console
 from rich.text import Text
 
-from report.dns import group
-from report.layout import Column, fit, flow, table, wrapped
+from report.layout import Column, first, fit, flow, more, table, title, wrapped
 from report.ledger import LaneLedger
+from report.nettables import look_ups, sockets, unseen
 from report.text import command_line, count, duration, size, visible
 from report.totals import SessionFacts, Totals
 from report.tree import process_rows
 
 __all__ = ("print_totals", "sections")
-
-_Row = TypeVar("_Row")
 
 _LEDGER = (Column("lane", left=True), Column("counted"), Column("delivered"), Column("sampled out", 6), Column("lost"), Column("unaccounted"))
 _SYSCALLS = (Column("syscall", left=True, flexible=True), Column("calls"), Column("errors", 7), Column("unfinished", 1), Column("total", 8),
@@ -30,9 +27,6 @@ _PROCESSES = (Column("pid"), Column("start", 2), Column("lived", 6), Column("exi
               Column("peak", 3), Column("threads", 1), Column("process", left=True, flexible=True, narrowest=28))
 _FILES = (Column("read", 7), Column("written", 6), Column("reads", 4), Column("writes", 3), Column("opens", 5), Column("errors", 2),
           Column("path", left=True, flexible=True, cut_start=True))
-_LOOK_UPS = (Column("times", 2), Column("fastest", 1), Column("slowest", 4), Column("status", 5, left=True), Column("type", 3, left=True),
-             Column("name and addresses", left=True, flexible=True))
-_CONNECTIONS = (Column("protocol", 5, left=True), Column("local", 4, left=True), Column("remote", left=True, flexible=True))
 
 _TO_ASCII = str.maketrans("…·", "~-")
 
@@ -59,15 +53,13 @@ def sections(totals: Totals, width: int | None, top: int, pid: int | None = None
     yield _syscalls(totals, width, top, pid)
     if totals.processes:
         rows, hidden = process_rows(totals.processes, top, ascii_only)
-        yield [_title(f"Processes: {count(len(totals.processes))}"), *table(_PROCESSES, rows, width), *_more(hidden, width)]
+        yield [title(f"Processes: {count(len(totals.processes))}"), *table(_PROCESSES, rows, width), *more(hidden, width)]
     if totals.files:
         yield _files(totals, width, top)
     if totals.dns:
-        yield _look_ups(totals, width, top)
+        yield look_ups(totals, width, top)
     if totals.connections:
-        shown, hidden = _first(totals.connections, top)
-        rows = [[visible(row.protocol), visible(row.local), visible(row.remote)] for row in shown]
-        yield [_title(f"Connections when the trace began: {len(totals.connections)}"), *table(_CONNECTIONS, rows, width), *_more(hidden, width)]
+        yield sockets(totals, width, top)
 
 
 def _header(facts: SessionFacts, width: int | None) -> list[Text]:
@@ -137,13 +129,13 @@ def _cost(totals: Totals, width: int | None) -> list[Text]:
     delivered = sum(account.delivered for account in totals.ledger.values())
     each = f" ({cost.session_bytes / delivered:.1f} bytes per record)" if delivered else ""
     parts.append(f"file {size(cost.session_bytes)}{each}")
-    return [_title("Cost of the trace"), *flow(parts, width)]
+    return [title("Cost of the trace"), *flow(parts, width)]
 
 
 def _syscalls(totals: Totals, width: int | None, top: int, pid: int | None) -> list[Text]:
     calls = sum(row.calls for row in totals.syscalls)
     errors = sum(row.errors for row in totals.syscalls)
-    shown, hidden = _first(totals.syscalls, top)
+    shown, hidden = first(totals.syscalls, top)
     rows: list[list[str | Text]] = []
     for row in shown:
         timed = row.p50_ns is not None
@@ -152,42 +144,16 @@ def _syscalls(totals: Totals, width: int | None, top: int, pid: int | None) -> l
             *((duration(number or 0) if timed else "-") for number in (row.total_ns, row.max_ns, row.p50_ns, row.p99_ns)),
             size(row.bytes) if row.bytes else "-",
         ])
-    title = f"Syscalls{f' of process {pid}' if pid else ''}: {count(calls)} calls, {count(errors)} errors"
-    return [*(_title(line) for line in wrapped(title, width)), *(table(_SYSCALLS, rows, width) if rows else []), *_more(hidden, width)]
+    heading = f"Syscalls{f' of process {pid}' if pid else ''}: {count(calls)} calls, {count(errors)} errors"
+    return [*(title(line) for line in wrapped(heading, width)), *(table(_SYSCALLS, rows, width) if rows else []), *more(hidden, width)]
 
 
 def _files(totals: Totals, width: int | None, top: int) -> list[Text]:
-    shown, hidden = _first(totals.files, top)
+    shown, hidden = first(totals.files, top)
     rows: list[list[str | Text]] = [
         [*(size(moved) if moved else "-" for moved in (row.read_bytes, row.written_bytes)), count(row.reads), count(row.writes), count(row.opens),
          Text(count(row.errors), "yellow") if row.errors else "0", visible(row.path)]
         for row in shown
     ]
-    account = totals.ledger.get("syscalls")
-    missing = account.sampled_out + account.lost if account else 0
-    note = wrapped(f"(from the records: {count(missing)} calls have none)", width) if missing else []
-    notes = [Text(line, "yellow") for line in note]
-    return [_title(f"Files: {count(len(totals.files))}"), *table(_FILES, rows, width), *_more(hidden, width), *notes]
+    return [title(f"Files: {count(len(totals.files))}"), *table(_FILES, rows, width), *more(hidden, width), *unseen(totals, width)]
 
-
-def _look_ups(totals: Totals, width: int | None, top: int) -> list[Text]:
-    shown, hidden = _first(group(totals.dns), top)
-    rows: list[list[str | Text]] = [
-        [count(row.count), *("-" if ns is None else duration(ns) for ns in (row.fastest_ns, row.slowest_ns)),
-         Text(visible(row.status), "" if row.status == "ok" else "yellow"), visible(row.type),
-         Text.assemble(visible(row.question), (visible(" ".join(["", *row.addresses])), "dim"))]
-        for row in shown
-    ]
-    return [_title(f"Names looked up: {count(len(totals.dns))}"), *table(_LOOK_UPS, rows, width), *_more(hidden, width)]
-
-
-def _first(rows: Sequence[_Row], top: int) -> tuple[Sequence[_Row], int]:
-    return (rows[:top], max(len(rows) - top, 0)) if top else (rows, 0)
-
-
-def _more(hidden: int, width: int | None) -> list[Text]:
-    return [Text(line, "dim") for line in wrapped(f"… {count(hidden)} more (-n 0 shows all)", width)] if hidden else []
-
-
-def _title(text: str) -> Text:
-    return Text(text, "bold cyan")

@@ -53,6 +53,7 @@ class Thing:
     inode: int = 0
     peer: int = 0  # index of the other end, of a socket pair
     pid: int = 0  # of a pidfd
+    asked: int = 0  # string id of the address that connect(2) was given last
 
 
 class Things:

@@ -12,11 +12,12 @@ from datetime import datetime, timezone
 from typing import Any
 
 from report.activity import activity_of
+from report.connections import Connection, connections_of
 from report.dns import Lookup, Lookups, lookups_of
 from report.files import FileTotals, files_of
 from report.ledger import LaneLedger, ledger_of, rows_held
 from report.moments import sockets_of
-from report.plain import entries, integer, last_map, number, text, words
+from report.plain import integer, last_map, number, words
 from report.processes import Process, lifecycle, processes_of
 from report.searches import FailedOpens
 from report.selection import calls_for_names
@@ -60,23 +61,6 @@ class SessionFacts:
 
 
 @dataclass(frozen=True)
-class Connection:
-    """One connection; None is what is not known."""
-
-    protocol: str
-    local: str
-    remote: str
-    name: str | None = None
-    opened_ns: int | None = None
-    closed_ns: int | None = None
-    sent_bytes: int | None = None
-    received_bytes: int | None = None
-    pid: int | None = None
-    fd: int | None = None
-    state: str | None = None
-
-
-@dataclass(frozen=True)
 class TracerCost:
     """What the trace itself cost; None is what was not measured."""
 
@@ -111,10 +95,11 @@ def totals_of(session: Session, pid: int | None = None) -> Totals:
     processes = processes_of(session, strings, records, calls)
     wanted = None if pid is None else {process.proc for process in processes if process.pid == pid}
     syscalls = syscall_totals(session, wanted)
-    activity = activity_of(session, strings, records, sockets_of(session))
+    sockets = sockets_of(session)
+    activity = activity_of(session, strings, records, sockets)
     files, searches = files_of(activity), activity.descriptors.searches()
-    connections, tracer = _connections(session), _cost(session)
     dns = lookups_of(session, dict(zip(records["proc"].tolist(), records["tgid"].tolist(), strict=True)))
+    connections, tracer = connections_of(session, strings, activity, sockets, dns.told), _cost(session)
     held = rows_held(session)
     session.check()  # from here on the session says of all its blocks whether they could be read
     facts = session_facts(session, processes, calls)
@@ -178,14 +163,6 @@ def _duration_s(session: Session, processes: Sequence[Process]) -> float:
     signs.append((integer(last_map(session, BlockKind.LEDGER).get("at_ns")) or origin) - origin)
     signs.extend(int((table["start_ns"] + table["duration_ns"]).max()) - origin for table in session.tables(BlockKind.SYSCALLS))
     return max(0, *signs) / 1e9
-
-
-def _connections(session: Session) -> tuple[Connection, ...]:
-    return tuple(
-        Connection(text(found.get("protocol")), text(found.get("local")), text(found.get("remote")),
-                   pid=integer(found.get("pid")), fd=integer(found.get("fd")), state=text(found.get("state")) or None)
-        for found in entries(session, BlockKind.SNAPSHOT, "connections")
-    )
 
 
 def _cost(session: Session) -> TracerCost:
