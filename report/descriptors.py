@@ -16,7 +16,7 @@ from report.arriving import Found, Sockets
 from report.bindings import Bindings, key_of
 from report.calls import arch_of, argument
 from report.making import MAKING, made_by
-from report.moments import LIFE, NUMBERS, SOCKET, windows
+from report.moments import LIFE, NUMBERS, OTHER, SOCKET, windows
 from report.moving import MOVING
 from report.opening import LOOKED_UP, OPENING
 from report.order import take
@@ -56,7 +56,12 @@ class Descriptors:
             self._changing[sysno] = True
             self._looked_up[sysno] = looked_up = self.names[sysno] in LOOKED_UP
             self._at_return[sysno] = not step.early and not looked_up
-        self._changing[LIFE:] = True
+        self._changing[LIFE:OTHER] = True
+
+    @property
+    def at_return(self) -> NDArray[np.bool_]:
+        """Which calls, by number, count from their return."""
+        return self._at_return
 
     @property
     def things(self) -> list[Thing]:
@@ -102,7 +107,8 @@ class Descriptors:
 
     def windows(self, wanted: NDArray[np.bool_], twice: bool = False) -> Iterator[Columns]:
         """All that changes descriptors, with the calls that are ``wanted`` by number, for `pass_window` (report/moments.py: ``twice``)."""
-        passing = self._changing[: len(wanted)] | wanted
+        passing = self._changing.copy()
+        passing[: len(wanted)] |= wanted
         return windows(self._session, passing, self._at_return, self._looked_up, self._lifecycle, self._sockets, twice)
 
     def pass_window(self, window: Columns, used: Sequence[NDArray[np.uint64]]) -> Bindings:

@@ -17,10 +17,11 @@ from tracer.records import SYSNO_LIMIT, LifeKind, SocketKind
 from tracer.session.format import BlockKind
 from tracer.session.reader import Session
 
-__all__ = ("LIFE", "NUMBERS", "SOCKET", "is_failed", "sockets_of", "windows")
+__all__ = ("LIFE", "NUMBERS", "OTHER", "SOCKET", "is_failed", "sockets_of", "windows")
 
 LIFE = SYSNO_LIMIT       # and the kind of a lifecycle record
 SOCKET = SYSNO_LIMIT + 16  # and the kind of a socket record
+OTHER = SYSNO_LIMIT + 31   # calls with numbers beyond all that are known
 NUMBERS = SYSNO_LIMIT + 32
 
 _LIFE_KINDS = (LifeKind.FORK, LifeKind.FOUND, LifeKind.EXEC, LifeKind.EXIT)
@@ -49,12 +50,17 @@ def windows(session: Session, wanted: NDArray[np.bool_], at_return: NDArray[np.b
     return; which only if they failed for want of a file.
 
     Rows where ``acts`` is set change something or are used; with ``twice`` those that count from their return also come when they
-    begin, with ``acts`` unset. ``lifecycle`` and ``sockets`` are in the order of time.
+    begin, with ``acts`` unset. ``call`` is the number as it was recorded, ``place`` that of the record in the file.
+    ``lifecycle`` and ``sockets`` are in the order of time.
     """
     def blocks() -> Iterable[Columns]:
+        before = 0
         for table in session.tables(BlockKind.SYSCALLS):
-            sysno = np.minimum(table["sysno"], SYSNO_LIMIT)
-            rows = take(table, wanted[sysno] & (sysno < SYSNO_LIMIT) & (~looked_up[sysno] | (table["ret"] == _LOOK_UP_FAILED) | twice))
+            sysno = np.where(table["sysno"] < SYSNO_LIMIT, table["sysno"], np.uint16(OTHER))
+            places = np.arange(before, before + len(sysno), dtype=np.uint64)
+            before += len(sysno)
+            told = wanted[sysno] & (~looked_up[sysno] | (table["ret"] == _LOOK_UP_FAILED) | twice)
+            rows = take({**table, "sysno": sysno, "call": table["sysno"], "place": places}, told)
             arrival = rows["start_ns"] + rows["duration_ns"]
             returns = at_return[rows["sysno"]]
             acts = ~looked_up[rows["sysno"]] | (rows["ret"] == _LOOK_UP_FAILED)
@@ -96,8 +102,9 @@ def _merged(calls: Iterator[Columns], life: Columns, sockets: Columns) -> Iterat
         yield _sorted(rest)
 
 
-_TYPES = {"key": np.uint64, "sysno": np.uint16, "flags": np.uint8, "proc": np.uint32, "tid": np.uint32, "ret": np.int64, "a0": np.uint64,
-          "a1": np.uint64, "a2": np.uint64, "start_ns": np.uint64, "duration_ns": np.uint64, "arrival": np.uint64, "acts": np.bool_}
+_TYPES = {"key": np.uint64, "place": np.uint64, "call": np.uint16, "sysno": np.uint16, "flags": np.uint8, "proc": np.uint32, "tid": np.uint32,
+          "ret": np.int64, "a0": np.uint64, "a1": np.uint64, "a2": np.uint64, "start_ns": np.uint64, "duration_ns": np.uint64,
+          "arrival": np.uint64, "acts": np.bool_}
 
 
 def _like(part: Columns) -> Columns:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from report.addresses import AF_UNIX, endpoint, unix_name
+from report.addresses import AF_UNIX, endpoint, protocol_name, unix_name
 from report.strings import Strings
 from report.types import Columns
 from tracer.records import SYSNO_LIMIT, SocketKind
 
-__all__ = ("STATES", "SockStory", "stories_of")
+__all__ = ("STATES", "SockStory", "label", "stories_of")
 
 # include/net/tcp_states.h
 STATES = {1: "ESTABLISHED", 2: "SYN_SENT", 3: "SYN_RECV", 4: "FIN_WAIT1", 5: "FIN_WAIT2", 6: "TIME_WAIT", 7: "CLOSE", 8: "CLOSE_WAIT",
@@ -55,6 +55,12 @@ class SockStory:
     def is_tcp(self) -> bool:
         """Whether the kernel keeps figures of it."""
         return self.family in _INET and self.protocol == _TCP
+
+
+def label(story: SockStory) -> str:
+    """A socket in a few words: tcp 192.0.2.1:40000->198.51.100.7:443."""
+    ends = f"{story.local}->{story.remote}" if story.remote else story.local
+    return f"{protocol_name(story.family, story.type, story.protocol)} {ends}".rstrip() + (" (listening)" if story.direction == "listen" else "")
 
 
 def stories_of(sockets: Columns, strings: Strings, calls: Mapping[int, str]) -> dict[int, SockStory]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from report.jsonl import json_lines
 from tests.unit.report_sessions import AT_FDCWD, Story
-from tracer.records import CallFlag, LifeKind, StringFlag
+from tracer.records import CallFlag, LifeKind, SocketKind, StringFlag
 from tracer.session.reader import open_session
 
 
@@ -36,7 +36,8 @@ def test_a_short_story(tmp_path: Path) -> None:
         {"type": "exec", "ts_ns": 5, "pid": 100, "tid": 100, "file": "/bin/cat", "interpreter": "/bin/cat", "argv": ["cat", "/etc/passwd"],
          "argv_state": "whole", "uid": 1000, "euid": 1000, "gid": 1000, "old_tid": 100, "comm": "cat"},
         {"type": "syscall", "ts_ns": 1000, "pid": 100, "tid": 100, "name": "openat",
-         "args": {"dirfd": -100, "path": "/etc/passwd", "flags": 0o2000000, "mode": 0o644}, "ret": 3, "error": None, "duration_ns": 5000},
+         "args": {"dirfd": -100, "path": "/etc/passwd", "flags": 0o2000000, "mode": 0o644}, "ret": 3, "error": None, "duration_ns": 5000,
+         "names": {"ret": "/etc/passwd"}},
         {"type": "syscall", "ts_ns": 11_000, "pid": 100, "tid": 100, "name": "openat",
          "args": {"dirfd": -100, "path": "/nope", "flags": 0, "mode": 0}, "ret": -2, "error": "ENOENT", "duration_ns": 2000},
         {"type": "exit", "ts_ns": 20_000, "pid": 100, "tid": 100, "exit_status": 137, "process_ended": True, "cpu_ns": 5_000_000,
@@ -83,14 +84,47 @@ def test_flags_are_there_only_if_true(tmp_path: Path) -> None:
     rows = [{name: value for name, value in event.items() if name not in common} for event in exported(told, tmp_path) if event["type"] == "syscall"]
     opened = {"dirfd": -100, "path": None, "flags": 0, "mode": 0}
     assert rows == [
-        {"args": {"fd": 3, "buf": "0x10", "count": 5}, "ret": None, "error": None, "duration_ns": 50, "unfinished": True},
+        {"args": {"fd": 3, "buf": "0x10", "count": 5}, "ret": None, "error": None, "duration_ns": 50, "unfinished": True,
+         "names": {"fd": None}},
         {"args": opened, "ret": None, "error": None, "duration_ns": 50, "unfinished": True, "unreadable": True},
         {"args": {}, "ret": 1, "error": None, "duration_ns": None, "untimed": True},
         {"args": opened, "ret": -14, "error": "EFAULT", "duration_ns": 50, "unreadable": True},
         {"args": {"path": "/bin/x", "argv": ["x", "", "\n"]}, "ret": 0, "error": None, "duration_ns": 50, "execed": True},
         {"args": {"path": None, "argv": None}, "ret": 0, "error": None, "duration_ns": 50, "execed": True},
-        {"args": opened, "ret": 3, "error": None, "duration_ns": 50},
+        {"args": opened, "ret": 3, "error": None, "duration_ns": 50, "names": {"ret": None}},
     ]
+
+
+def test_descriptors_have_the_names_of_the_moment(tmp_path: Path) -> None:
+    told = Story()
+    told.found(0, 1, 100)
+    told.call("openat", 1000, 5000, 3, [AT_FDCWD, told.string("/a"), 0])
+    told.call("read", 2000, 100, -9, [3, 1, 1], tid=101)  # before the other thread's open has returned
+    told.call("read", 7000, 100, 1, [3, 1, 1])
+    told.call("dup2", 8000, 100, 4, [3, 4])
+    told.call("rename", 9000, 100, 0, [told.string("/a"), told.string("/b")])
+    told.call("read", 10_000, 100, 1, [4, 1, 1])
+    told.call("pipe2", 11_000, 100, 0, [5 | 6 << 32, 0])
+    told.call("close", 12_000, 100, 0, [3])
+    told.call("read", 13_000, 100, -9, [3, 1, 1])
+    told.call("socket", 14_000, 100, 3, [2 | 1 << 32, 0])
+    told.socket(SocketKind.BOUND, 14_200, 7, 3, call=41, family=2, type=1, protocol=6)
+    told.call("connect", 15_000, 100, 0, [3, told.string(b"\x02\0\x1f\x90\x7f\0\0\x01" + bytes(8))])
+    told.socket(SocketKind.BOUND, 15_200, 7, 3, call=42, family=2, type=1, protocol=6, local=b"\x7f\0\0\x01", remote=b"\x7f\0\0\x01",
+                local_port=40000, remote_port=8080)
+    told.call("sendto", 16_000, 100, 5, [3, 5, 0])
+    for batch in (1, 2, 1 << 16):
+        calls = [event for event in exported(told, tmp_path, batch=batch) if event["type"] == "syscall"]
+        tcp = "tcp 127.0.0.1:40000->127.0.0.1:8080"
+        named = [(call["name"], call.get("names")) for call in calls]
+        assert named[1] == ("read", {"fd": None})
+        either = [*named[0][1].values(), *named[2][1].values(), named[3][1].pop("oldfd"), named[3][1].pop("ret")]
+        assert set(either) <= {"/a", "/b"}  # a rename counts for the whole batch that it is in
+        assert named[3] == ("dup2", {"newfd": None})
+        assert named[4:] == [
+            ("rename", None), ("read", {"fd": "/b"}), ("pipe2", {"fds": "pipe 1"}), ("close", {"fd": "/b"}), ("read", {"fd": None}),
+            ("socket", {"ret": tcp}), ("connect", {"fd": tcp}), ("sendto", {"fd": tcp})]
+        assert calls[10]["args"] == {"fd": 3, "addr": "127.0.0.1:8080", "addrlen": 0}
 
 
 def test_compat_and_unknown_calls(tmp_path: Path) -> None:
