@@ -35,13 +35,15 @@ INLINE void other_end(struct rec_payload *p, struct message *m, struct sock *sk)
 	p->port = 0;
 	__builtin_memset(p->address, 0, sizeof(p->address));
 	if (m->name && !read_user(&address, 16, (void *)m->name)) {
-		p->port = __builtin_bswap16(address.port);
+		/* Not always the socket's family: one for IPv6 sends to IPv4 addresses, too (udpv6_sendmsg()). */
 		if (address.family == AF_INET)
 			__builtin_memcpy(p->address, address.rest, 4);
 		else if (address.family == AF_INET6)
 			read_user(p->address, 16, (void *)m->name + 8);
 		else
-			p->port = 0;
+			return;
+		p->family = address.family;
+		p->port = __builtin_bswap16(address.port);
 	} else if (p->family == AF_INET) {
 		p->port = __builtin_bswap16(READ(sk, __sk_common_skc_dport));
 		read_kernel(p->address, 4, &sk->__sk_common_skc_daddr);

@@ -21,6 +21,7 @@ from report.moving import MOVING
 from report.opening import LOOKED_UP, OPENING
 from report.order import take
 from report.places import File
+from report.processes import Folders
 from report.searches import FailedOpens
 from report.strings import Strings
 from report.things import Thing
@@ -101,6 +102,12 @@ class Descriptors:
         """The mount namespace that its path is in: 0 is the first, others are numbered as they come."""
         return self._world.files.namespace(self.files[file])
 
+    def folders(self) -> Folders:
+        """Which folders processes were in: when they started programs, and last."""
+        world = self._world
+        alive = {proc: world.folder_path(process) for proc, process in world.processes.alive.items()}
+        return Folders(world.exec_folders, world.last_folders | alive)
+
     def searches(self) -> tuple[FailedOpens, ...]:
         """Names that were looked for in vain."""
         return self._world.searches.rows(self.pids)
@@ -120,7 +127,7 @@ class Descriptors:
             process = alive.get(key >> 32)
             bindings.note(key, -1, process.table.fds.get(key & 0xFFFFFFFF, 0) >> 1 if process is not None else 0)
         rows = np.flatnonzero(self._changing[window["sysno"]] & window["acts"])
-        for change in zip(rows.tolist(), *self._changes(take(window, rows)), strict=True):
+        for change in zip(rows.tolist(), window["key"][rows].tolist(), *self._changes(take(window, rows)), strict=True):
             self._change(*change)
         return bindings
 
@@ -142,7 +149,7 @@ class Descriptors:
         order = np.argsort(np.concatenate(places)).tolist() if places else []
         yield [values[place] for place in order]
 
-    def _change(self, row: int, sysno: int, flags: int, proc: int, ret: int, args: tuple[int, ...]) -> None:
+    def _change(self, row: int, at_ns: int, sysno: int, flags: int, proc: int, ret: int, args: tuple[int, ...]) -> None:
         world = self._world
         if sysno < LIFE:
             step = self._steps[sysno]
@@ -151,9 +158,9 @@ class Descriptors:
         elif sysno > SOCKET:
             self._told.take(world, row, world.processes.get(proc), args[0])
         else:
-            self._live(row, sysno, proc, ret, args)
+            self._live(row, at_ns, sysno, proc, ret, args)
 
-    def _live(self, row: int, sysno: int, proc: int, pid: int, args: tuple[int, ...]) -> None:
+    def _live(self, row: int, at_ns: int, sysno: int, proc: int, pid: int, args: tuple[int, ...]) -> None:
         world = self._world
         if sysno == _FORK:
             process = world.processes.fork(world.bindings, row, proc, args[0], args[1])
@@ -166,11 +173,14 @@ class Descriptors:
             world.processes.show(world.bindings, row, process)
         elif sysno == _EXEC:
             process = world.processes.get(proc)
+            world.exec_folders[proc, at_ns] = world.folder_path(process)
             node = world.node(process, AT_FDCWD, args[2])
             if node is not None:
                 world.searches.succeeded(node)
             world.processes.exec(world.bindings, row, proc)
         elif sysno == _EXIT:
+            if proc in world.processes.alive:
+                world.last_folders[proc] = world.folder_path(world.processes.alive[proc])
             world.processes.exit(proc)
 
 

@@ -81,6 +81,7 @@ def _header(facts: SessionFacts, width: int | None) -> list[Text]:
         Text(fit(command_line(facts.command) or "(no command)", width), "bold"),
         *flow([*(visible(word) for word in words if word), duration(facts.duration_s * 1e9), *ending], width),
         *(Text(line.plain, "dim") for line in flow(map(visible, setting), width)),
+        *(Text(line, "yellow") for line in wrapped(f"This kernel does not show: {', '.join(map(visible, facts.without))}.", width) if facts.without),
         *(Text(line, "red") for problem in facts.problems for line in wrapped("! " + visible(problem), width)),
     ]
 

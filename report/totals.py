@@ -56,6 +56,7 @@ class SessionFacts:
     cwd: str
     children: bool  # whether children that ran before the trace were taken in
     missed_tasks: int  # threads that could not be followed
+    without: tuple[str, ...]  # what this kernel has no probe for
     for_names: int  # calls beyond those that were asked for, traced because they give descriptors their names
     problems: tuple[str, ...]  # sentences
 
@@ -92,11 +93,12 @@ def totals_of(session: Session, pid: int | None = None) -> Totals:
     strings = Strings(session)
     records = lifecycle(session)
     calls = calls_by_process(session)
-    processes = processes_of(session, strings, records, calls)
-    wanted = None if pid is None else {process.proc for process in processes if process.pid == pid}
-    syscalls = syscall_totals(session, wanted)
     sockets = sockets_of(session)
     activity = activity_of(session, strings, records, sockets)
+    folders = activity.descriptors.folders() if session.meta["mode"] == "full" else None  # else nobody saw where they went
+    processes = processes_of(session, strings, records, calls, folders)
+    wanted = None if pid is None else {process.proc for process in processes if process.pid == pid}
+    syscalls = syscall_totals(session, wanted)
     files, searches = files_of(activity), activity.descriptors.searches()
     dns = lookups_of(session, dict(zip(records["proc"].tolist(), records["tgid"].tolist(), strict=True)))
     connections, tracer = connections_of(session, strings, activity, sockets, dns.told), _cost(session)
@@ -151,7 +153,7 @@ def session_facts(session: Session, processes: Sequence[Process], calls: Mapping
         duration_s=_duration_s(session, processes), exit_status=status, complete=session.complete, reason=end.get("reason") or None,
         kernel=meta["kernel"], arch=meta["arch"], version=meta["version"], mode=meta["mode"], expression=meta["expression"], sample=meta["sample"],
         transport=meta["transport"], hostname=meta["hostname"], user=meta["user"], cwd=meta["cwd"], children=meta["children"],
-        missed_tasks=missed, for_names=calls_for_names(session), problems=tuple(problems),
+        missed_tasks=missed, without=words(meta.get("missing")), for_names=calls_for_names(session), problems=tuple(problems),
     )
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from report.bindings import Bindings
 from report.fdtables import Process, Processes
 from report.paths import FOLDER, Files
-from report.places import NOWHERE, Node
+from report.places import NOWHERE, Node, path_of, top_of
 from report.searches import Searches
 from report.strings import Strings
 from report.things import Kind, Thing, Things
@@ -34,6 +34,8 @@ class World:
         self.processes = Processes(self.files)
         self.searches = Searches()
         self.bindings = Bindings(0, set())
+        self.exec_folders: dict[tuple[int, int], str | None] = {}  # where a program started: by process and ns of its exec
+        self.last_folders: dict[int, str | None] = {}  # where processes were when they ended
         self.fetched: set[tuple[int, int]] = set()  # what pidfd_getfd has named: the socket record of it is still to come
         self._places: dict[tuple[Node, Node, int], Node] = {}
         self._tries: dict[tuple[Node, Node, int], tuple[Node, str]] = {}
@@ -62,6 +64,11 @@ class World:
         thing = self.thing_of(process, dirfd) if dirfd >= 0 else None
         node = self.files.entries[thing.file].node if thing is not None and thing.kind is Kind.FILE else None
         return self.files.root(process.place.namespace, NOWHERE) if node is None else node
+
+    def folder_path(self, process: Process) -> str | None:
+        """The path of the folder that a process is in; None if nobody knows."""
+        top = top_of(process.place.folder)
+        return None if top is None or top.name == NOWHERE else path_of(process.place.folder)
 
     def node(self, process: Process, dirfd: int, string: int) -> Node | None:
         """Where a path leads; None if it is not known, or empty."""

@@ -19,6 +19,7 @@ from typing import Any
 from tracer.errors import EbtraceError
 from tracer.kernel.cost import bpf_ns_per_call
 from tracer.kernel.image import cached, image
+from tracer.kernel.probes import WITHOUT
 from tracer.kernel.sys import arch
 from tracer.kernel.tracing import Tracing
 from tracer.link import Link, Message, join, peer
@@ -99,7 +100,7 @@ class _Session:
             "arch": system.machine,
             "version": __version__,
             "transport": self._probes["transport"],
-            "missing": self._probes["missing"],
+            "missing": [WITHOUT[name] for name in self._probes["missing"] if name in WITHOUT],
             **{name: order.get(name) for name in ("mode", "expression", "sample", "children")},
         }
 

@@ -89,6 +89,17 @@ def test_a_server_that_never_answers(inside: Any) -> None:
     assert sum(row["tries"] for row in told) == 2
 
 
+def test_an_ipv4_server_asked_through_an_ipv6_socket(inside: Any) -> None:
+    ask = ("import socket, dns.message, ctypes, struct, os\n"
+           "s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)\n"
+           "wire = dns.message.make_query('a.test', 'A').to_wire()\n"
+           "to = struct.pack('=HH', 2, socket.htons(53)) + bytes((127, 0, 0, 1)) + bytes(8)\n"  # struct sockaddr_in
+           "assert ctypes.CDLL(None).sendto(s.fileno(), wire, len(wire), 0, to, 16) == len(wire)\n"
+           "s.recv(512)\n")
+    (row,) = rows(inside(sys.executable, "-c", ask), "a.test")
+    assert (row["server"], row["status"], row["addresses"]) == ("127.0.0.1:53", "ok", ["192.0.2.1"])
+
+
 def test_nscd_is_listened_to(inside: Any) -> None:
     session = inside("getent", "ahosts", "a.test", services=("nscd",))
     (row,) = rows(session, "a.test")

@@ -11,6 +11,7 @@ from tracer.doctor.host import SUDO_DOCTOR
 from tracer.errors import EbtraceError
 from tracer.kernel.cost import Trial, added_ns
 from tracer.kernel.image import cache_folder, cached, image
+from tracer.kernel.probes import WITHOUT
 from tracer.kernel.sys import arch
 from tracer.records import PLAN, SYSNO_LIMIT, PlanFlag
 from tracer.syscalls.names import number
@@ -19,6 +20,7 @@ from tracer.target.privilege import can_trace
 __all__ = ("probes_cached", "self_test")
 
 _CACHE = Capability("cache of probes", "starts in milliseconds: no compiler, no LLVM", required=False)
+_POINTS = Capability("tracepoints of TCP and io_uring", "how connections fare, and operations without system calls", required=False)
 _SELF_TEST = Capability("self-test", "true counts: real probes watch known calls")
 
 _MODES = ("full", "summary", "counts")
@@ -32,14 +34,22 @@ def probes_cached() -> bool:
 def self_test() -> list[Check]:
     """Compiles the probes if need be, tries them, and looks whether the cache has kept them."""
     if not can_trace():
-        return [_cache("used where no sudo is needed"), _SELF_TEST.untested("needs root rights", SUDO_DOCTOR)]
+        return [_cache("used where no sudo is needed"), *(ability.untested("needs root rights", SUDO_DOCTOR) for ability in (_POINTS, _SELF_TEST))]
     begun = time.monotonic()
     try:
         probes, was_cached = image("full", "ring")
     except EbtraceError as error:
-        return [_CACHE.untested("there is nothing to keep", error.remedy), _SELF_TEST.missing(error.message, error.remedy)]
+        return [_CACHE.untested("there is nothing to keep", error.remedy), _POINTS.untested("needs the probes", error.remedy),
+                _SELF_TEST.missing(error.message, error.remedy)]
     took = f"compiled just now in {time.monotonic() - begun:.1f} s" if not was_cached else "ready"
-    return [_cache(took), _calls_found(probes)]
+    return [_cache(took), _points(probes["missing"]), _calls_found(probes)]
+
+
+def _points(missing: list[str]) -> Check:
+    without = [WITHOUT[name] for name in missing if name in WITHOUT]
+    if not without:
+        return _POINTS.found("all are there")
+    return _POINTS.missing(f"not to be seen: {', '.join(without)}", "a newer kernel has them; sessions say that they lack it")
 
 
 def _cache(state: str) -> Check:

@@ -14,8 +14,8 @@ from tracer.kernel.sys import bpf, buffer
 from tracer.records import MapId, Tail
 
 __all__ = (
-    "CENSUS", "Behind", "ITERATORS", "LEAVE", "OPTIONAL", "SOCKET_CENSUS", "TAILS", "TRACEPOINTS", "URING_CENSUS", "attach", "attach_one",
-    "instructions", "jited", "load", "load_one", "probe_features", "read_census", "refusal", "recursion_misses",
+    "CENSUS", "Behind", "ITERATORS", "LEAVE", "OPTIONAL", "SOCKET_CENSUS", "TAILS", "TRACEPOINTS", "URING_CENSUS", "WITHOUT", "attach",
+    "attach_one", "instructions", "jited", "load", "load_one", "probe_features", "read_census", "refusal", "recursion_misses",
 )
 
 _PROG_LOAD, _RAW_TRACEPOINT_OPEN, _OBJ_INFO, _LINK_CREATE, _ITER_CREATE = 5, 17, 15, 28, 33
@@ -40,6 +40,13 @@ OPTIONAL = {
     "on_uring_submit": "io_uring_submit_req|io_uring_submit_sqe",
     "on_uring_refused": "io_uring_req_failed",
     "on_uring_complete": "io_uring_complete",
+}
+# What is not seen without them
+WITHOUT = {
+    "on_tcp_state": "states of TCP connections", "on_tcp_retransmit": "TCP segments that are sent again",
+    "on_tcp_reset_sent": "resets that TCP sends", "on_tcp_reset_received": "resets that TCP receives", "on_tcp_destroy": "TCP's last figures of a connection",
+    "on_uring_submit": "operations of io_uring", "on_uring_refused": "operations of io_uring that are refused",
+    "on_socket_census": "sockets that were open before the trace",
 }
 
 
