@@ -20,7 +20,7 @@ from report.tree import process_rows
 
 __all__ = ("print_totals", "sections")
 
-_LEDGER = (Column("lane", left=True), Column("counted"), Column("delivered"), Column("sampled out", 6), Column("lost"), Column("unaccounted"))
+_LEDGER = (Column("lane", left=True), Column("counted"), Column("delivered", 8), Column("sampled out", 6), Column("lost"), Column("unaccounted"))
 _SYSCALLS = (Column("syscall", left=True, flexible=True), Column("calls"), Column("errors", 7), Column("unfinished", 1), Column("total", 8),
              Column("max", 4), Column("p50", 6), Column("p99", 5), Column("bytes", 3))
 _PROCESSES = (Column("pid"), Column("start", 2), Column("lived", 6), Column("exit", 7), Column("calls", 5), Column("cpu", 4),
