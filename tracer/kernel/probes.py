@@ -44,7 +44,8 @@ OPTIONAL = {
 # What is not seen without them
 WITHOUT = {
     "on_tcp_state": "states of TCP connections", "on_tcp_retransmit": "TCP segments that are sent again",
-    "on_tcp_reset_sent": "resets that TCP sends", "on_tcp_reset_received": "resets that TCP receives", "on_tcp_destroy": "TCP's last figures of a connection",
+    "on_tcp_reset_sent": "resets that TCP sends", "on_tcp_reset_received": "resets that TCP receives",
+    "on_tcp_destroy": "TCP's last figures of a connection",
     "on_uring_submit": "operations of io_uring", "on_uring_refused": "operations of io_uring that are refused",
     "on_socket_census": "sockets that were open before the trace",
 }
