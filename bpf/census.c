@@ -20,16 +20,16 @@ INLINE struct task_state *inherited_state(struct task_struct *task, u64 census, 
 
 	if (leader != task) {
 		*thread = 1;
-		return state_of(leader, READ(leader, pid));
+		return state_at(READ(leader, pid));
 	}
 	if (!(census & CENSUS_CHILDREN))
 		return 0;
 	parent = task->real_parent;
-	s = state_of(parent, READ(parent, pid));
+	s = state_at(READ(parent, pid));
 	if (s)
 		return s;
 	leader = parent->group_leader;
-	return state_of(leader, READ(leader, pid));
+	return state_at(READ(leader, pid));
 }
 
 /* A thread that sleeps in a call now may never return from it, and would then leave no trace of it at all. */
@@ -60,10 +60,13 @@ INLINE void take_up_open_call(struct task_struct *task, struct task_state *s)
 INLINE void adopt(struct census_context *ctx, struct task_struct *task, u64 census)
 {
 	struct task_struct *parent = READ(task, real_parent);
-	struct task_state *s = state_of(task, READ(task, pid)), *from;
+	u32 tid = READ(task, pid), thread = 0;
+	struct task_state *s = state_at(tid), *from;
+	struct mark *mark = s ? 0 : mark_of(task, tid);
 	struct rec_lifecycle r = {};
-	u32 thread = 0;
 
+	if (mark)
+		s = state_create(tid, mark->flags);
 	if (s && s->flags & STATE_ANNOUNCED)
 		return;
 	if (READ(task, flags) & PF_EXITING) {
@@ -79,10 +82,9 @@ INLINE void adopt(struct census_context *ctx, struct task_struct *task, u64 cens
 	if (!s) {
 		if (!from)
 			return;
-		s = state_create(task, READ(task, pid));
+		s = state_create(tid, STATE_ASLEEP);
 		if (!s)
 			return;
-		s->flags = STATE_ASLEEP;
 		/* From here on its exit cannot pass the probe unseen: the flag is set before. */
 		if (READ(task, flags) & PF_EXITING)
 			return;
@@ -95,7 +97,6 @@ INLINE void adopt(struct census_context *ctx, struct task_struct *task, u64 cens
 		r.parent_proc = from->proc;
 	if (seq_write(ctx->meta->seq, &r, sizeof(r)))
 		return;
-	s->tid = r.tid;            /* user space marks by the number of its own pid namespace */
 	take_up_open_call(task, s);
 	s->flags = (s->flags | STATE_ANNOUNCED) & ~STATE_ASLEEP;
 	ledger_add(LANE_LIFECYCLE, COUNTED);
@@ -103,7 +104,7 @@ INLINE void adopt(struct census_context *ctx, struct task_struct *task, u64 cens
 
 INLINE void close_call(struct census_context *ctx, struct task_struct *task)
 {
-	struct task_state *s = state_of(task, READ(task, pid));
+	struct task_state *s = state_at(READ(task, pid));
 	struct rec_syscall r;
 
 	if (!s || !finish_open_call(s, &r, clock_ns()))

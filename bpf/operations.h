@@ -25,7 +25,7 @@ enum uring_op {
 /* They make a socket, or give it an address */
 #define ON_SOCKETS (OP_BIT(OP_ACCEPT) | OP_BIT(OP_CONNECT) | OP_BIT(OP_SOCKET) | OP_BIT(OP_BIND) | OP_BIT(OP_LISTEN))
 /* A number in the middle slot */
-#define WITH_VALUE (READS_AND_WRITES | MESSAGES_PLAIN | OP_BIT(OP_ACCEPT) | OP_BIT(OP_SOCKET) | OP_BIT(OP_CONNECT) | OP_BIT(OP_BIND) \
+#define WITH_VALUE (READS_AND_WRITES | MESSAGES_PLAIN | OP_BIT(OP_ACCEPT) | OP_BIT(OP_SOCKET) | OP_BIT(OP_CONNECT) \
 	| OP_BIT(OP_STATX) | OP_BIT(OP_UNLINKAT) | OP_BIT(OP_MKDIRAT))
 #define WITH_PATH (WITH_PATHS_ONLY | OP_BIT(OP_STATX) | OP_BIT(OP_UNLINKAT) | OP_BIT(OP_MKDIRAT))
 
@@ -63,12 +63,8 @@ INLINE struct task_state *submitter_state(void)
 
 	if (s)
 		return s->flags & (STATE_ASLEEP | STATE_HELD) ? 0 : s;
-#if TASK_STORAGE
-	leader = current_task()->group_leader;
-#else
 	leader = READ(task, group_leader);
-#endif
-	s = state_of(leader, READ(leader, pid));
+	s = state_at(READ(leader, pid));
 	/* A leader that has ended is asleep, while its process lives on. */
 	return s && s->proc && !(s->flags & STATE_HELD) ? s : 0;
 }
@@ -129,21 +125,13 @@ INLINE u64 uring_path(void *ctx, struct uring_state *u, struct filename *name)
 	return id;
 }
 
-/* The string id of a socket address; 0 where the kernel has not copied it yet. */
-INLINE u64 uring_address(void *ctx, struct io_kiocb *req, u32 opcode)
+/* The string id of the address that a connect is to go to; it is still the program's own memory. */
+INLINE u64 uring_address(void *ctx, struct io_connect *request)
 {
-	struct io_async_msghdr *data = READ(req, async_data);
+	u32 kept = AT_MOST(READ(request, addr_len), ADDRESS_BYTES);
 	struct scratch *s = scratch();
-	u32 kept = 0;
 
-	if (opcode == OP_CONNECT)
-		kept = READ((struct io_connect *)req, addr_len);
-#if HAVE_URING_BIND
-	else
-		kept = READ((struct io_bind *)req, addr_len);
-#endif
-	kept = AT_MOST(kept, ADDRESS_BYTES);
-	if (!s || !data || !kept || read_kernel(s->bytes, kept, data->addr))
+	if (!s || !kept || read_user(s->bytes, kept, READ_POINTER(request, addr)))
 		return 0;
 	return intern(ctx, s, kept, kept);
 }
@@ -168,8 +156,8 @@ INLINE void uring_arguments(void *ctx, struct uring_state *u, struct io_kiocb *r
 	} else if (opcode == OP_SOCKET) {
 		u->slots[0] = pair(READ((struct io_socket *)req, domain), READ((struct io_socket *)req, type));
 		u->slots[1] = pair(READ((struct io_socket *)req, file_slot), READ((struct io_socket *)req, protocol));
-	} else if (opcode == OP_CONNECT || opcode == OP_BIND) {
-		u->slots[1] = uring_address(ctx, req, opcode);
+	} else if (opcode == OP_CONNECT) {
+		u->slots[1] = uring_address(ctx, (struct io_connect *)req);
 	} else if (opcode == OP_OPENAT || opcode == OP_OPENAT2) {
 		u->slots[0] = pair(READ((struct io_open *)req, dfd), READ((struct io_open *)req, how_flags));
 		u->slots[2] = READ((struct io_open *)req, file_slot);

@@ -31,25 +31,22 @@ INLINE void *mounts_of(struct task_struct *task)
 PROBE(on_fork)(u64 *ctx)
 {
 	struct task_struct *parent = (void *)ctx[0], *child = (void *)ctx[1];
-	struct task_state *s = state_of(parent, READ(parent, pid)), *c;
+	struct task_state *s = state_at(READ(parent, pid)), *c;
 	struct rec_lifecycle r = {};
 	u32 tid = READ(child, pid), parent_tgid = READ(parent, tgid);
 	int thread = READ(child, tgid) == parent_tgid;
 
 	if (!s)
 		return 0;
-	c = state_create(child, tid);
+	c = state_create(tid, STATE_ASLEEP);
 	if (!c) {
 		/* No memory for its state: the child goes untraced, and the ledger says so. */
 		ledger_add(LANE_LIFECYCLE, COUNTED);
 		ledger_add(LANE_LIFECYCLE, LOST);
 		return 0;
 	}
-	c->tid = tid;
-	if (s->flags & STATE_ASLEEP) {
-		c->flags = STATE_ASLEEP;   /* the census announces both */
-		return 0;
-	}
+	if (s->flags & STATE_ASLEEP)
+		return 0;                  /* the census announces both */
 	c->proc = thread ? s->proc : new_proc(this_cpu());
 	c->flags = STATE_NEWBORN | STATE_ANNOUNCED;
 	r.shares = (READ(child, files) == READ(parent, files) ? SHARES_FILES : 0) | (READ(child, fs) == READ(parent, fs) ? SHARES_FOLDER : 0)
@@ -66,7 +63,7 @@ PROBE(on_exec)(u64 *ctx)
 	struct task_struct *task = (void *)ctx[0];
 	struct linux_binprm *bprm = (void *)ctx[2];
 	u32 old_tid = ctx[1], tid = READ(task, pid);
-	struct task_state *s = state_of(task, old_tid);
+	struct task_state *s = state_at(old_tid), moved;
 	struct rec_lifecycle r = {};
 	struct mm_struct *mm;
 	void *filename, *interp;
@@ -74,19 +71,19 @@ PROBE(on_exec)(u64 *ctx)
 
 	if (!s)
 		return 0;
-#if !TASK_STORAGE
 	if (old_tid != tid) {
 		/* A thread that is not the leader takes the leader's tid; its state has to move with it. */
-		struct task_state moved = *s;
-
-		map_update(MAP(MAP_TASKS), &tid, &moved, 0);
+		moved = *s;
 		state_forget(old_tid);
-		s = map_lookup(MAP(MAP_TASKS), &tid);
+		s = state_create(tid, moved.flags);
 		if (!s)
 			return 0;
+		s->enter_ns = moved.enter_ns;
+		s->sysno = moved.sysno;
+		s->proc = moved.proc;
+		s->sent = moved.sent;
+		s->regs = moved.regs;
 	}
-#endif
-	s->tid = tid;
 	if (s->flags & STATE_ASLEEP)
 		return 0;
 	life_fill(&r, task, LIFE_EXEC, s->proc, clock_ns());
@@ -111,14 +108,17 @@ PROBE(on_exec)(u64 *ctx)
 PROBE(on_exit)(u64 *ctx)
 {
 	struct task_struct *task = (void *)ctx[0];
-	struct task_state *s = state_of(task, READ(task, pid));
+	u32 tid = READ(task, pid), tgid = READ(task, tgid);
+	struct task_state *s = state_at(tid);
 	struct signal_struct *signal = READ(task, signal);
 	struct rec_lifecycle life = {};
 	struct rec_syscall call;
 	u64 now = clock_ns();
+	int last;
 
 	if (!s)
 		return 0;
+	last = READ(signal, live_counter) == 0;
 	if (finish_open_call(s, &call, now)) {
 		totals_add(s->proc, s->sysno, CALL_UNFINISHED, 0, 0, 0);
 #if DETAIL
@@ -128,7 +128,7 @@ PROBE(on_exit)(u64 *ctx)
 	if (!(s->flags & STATE_ASLEEP)) {
 		life_fill(&life, task, LIFE_EXIT, s->proc, now);
 		/* Several last threads may all find the count at zero; the reader takes the latest. */
-		life.process_ended = READ(signal, live_counter) == 0;
+		life.process_ended = last;
 		life.exit_code = READ(signal, flags) & SIGNAL_GROUP_EXIT ? READ(signal, group_exit_code) : READ(task, exit_code);
 		life.cpu_ns = READ(task, se_sum_exec_runtime);
 		if (life.process_ended) {
@@ -138,6 +138,10 @@ PROBE(on_exit)(u64 *ctx)
 		life_send(ctx, &life);
 	}
 	s->flags = STATE_ASLEEP;           /* whatever still runs of it is the kernel's own tidying up */
-	state_forget(READ(task, pid));
+	/* Threads of a process learn its number from their leader, which may end long before them. */
+	if (tid != tgid || last)
+		state_forget(tid);
+	if (tid != tgid && last)
+		state_forget(tgid);
 	return 0;
 }

@@ -20,15 +20,16 @@
 #define SYSNO_COMPAT 512           /* added to the number of a 32-bit call */
 #define SYSNO_URING 1024           /* added to the opcode of an operation of io_uring */
 #define SYSNO_UNKNOWN 511          /* any number that no table can hold */
+#define STATE_SLOTS 32768          /* a power of two */
 #define WAKE_EVERY 16384           /* a thread's records between two wake-ups of the consumer */
 #define WAKE_STRINGS 1024          /* strings of a CPU between two wake-ups */
 #define STRING_SLOTS 3             /* argument slots of a syscall record */
 
 /* Maps are created by the loader (tracer/kernel/maps.py); probes name them by these numbers. */
 enum map_id {
-	MAP_TASKS = 1,             /* task storage, or a hash by tid: struct task_state */
+	MAP_MARKS = 1,             /* task storage, or a hash by tid: struct mark, threads that user space wants traced */
 	MAP_PLANS,                 /* array[SYSNO_LIMIT]: struct plan */
-	MAP_TOTALS,                /* hash: struct totals_key -> struct totals */
+	MAP_TOTALS,                /* hash: struct totals_key -> struct totals, of those that found their row in MAP_ROWS taken */
 	MAP_OVERFLOW,              /* per-CPU array[SYSNO_LIMIT]: struct totals of processes that MAP_TOTALS had no room for */
 	MAP_LEDGER,                /* per-CPU array[LANES + 1]: struct lane_count; the last counts uses of MAP_OVERFLOW */
 	MAP_CONTROL,               /* array[1]: struct control */
@@ -46,6 +47,11 @@ enum map_id {
 	MAP_TAILS,                 /* program array, by enum tail */
 	MAP_URING,                 /* hash: address of struct io_kiocb -> struct uring_state, operations under way */
 	MAP_URING_TAILS,           /* program array: what on_uring_complete goes on to; programs of two tracepoints cannot share one */
+	MAP_STATES,                /* array[STATE_SLOTS]: struct state_slot, by the lower bits of the tid */
+	MAP_CLAIMS,                /* hash: u32 number of a slot -> u32, slots that are taken */
+	MAP_CROWD,                 /* hash: tid -> struct task_state, threads whose slot another one had taken */
+	MAP_ROWS,                  /* array[CPUS * ROWS_OF_CPU, a power of two]: struct totals_row */
+	MAP_RETIRED,               /* array of the same length: struct totals_key, what user space has read for the last time */
 };
 
 enum lane { LANE_SYSCALLS, LANE_LIFECYCLE, LANE_STRINGS, LANE_SOCKETS, LANE_PAYLOAD, LANES };
@@ -114,17 +120,29 @@ struct control {
 	u64 census;                /* enum census_kind: what on_census does when it is read */
 };
 
-/* One per traced thread. Its presence is the membership: no state, not traced. */
+/*
+ * One per traced thread. Its presence is the membership: no state, not traced. Tid, sysno and flags are one word of memory, so that a
+ * state appears and disappears at once.
+ */
 struct task_state {
 	u64 enter_ns;              /* CLOCK_MONOTONIC at sys_enter of the open call */
-	u32 proc;
-	u32 tid;                   /* changes when a thread that is not the leader execs */
+	u32 tid;                   /* of the initial pid namespace; changes when a thread that is not the leader execs. 0: nobody's */
 	u16 sysno;                 /* of the open call */
 	u16 flags;                 /* enum state_flag */
+	u32 proc;
 	u32 sent;                  /* syscall records sent, for WAKE_EVERY */
 	u64 exec_file;             /* string ids of the exec that is about to return: its arguments are gone by then */
 	u64 exec_argv;
 	u64 regs;                  /* address of the open call's struct pt_regs, on the thread's kernel stack */
+};
+
+struct state_slot {
+	struct task_state state;
+	u64 crowd;                 /* threads with the same lower bits that are in MAP_CROWD */
+};
+
+struct mark {
+	u64 flags;                 /* enum state_flag to begin with */
 };
 
 enum state_flag {
@@ -157,6 +175,15 @@ struct totals {
 	u64 total_ns;
 	u64 max_ns;
 	u64 histogram[HISTOGRAM_BUCKETS];
+};
+
+/*
+ * Where totals lie: in the row of this CPU at which the key arrives by a few instructions, without a search. If that is another
+ * key's, in MAP_TOTALS.
+ */
+struct totals_row {
+	u64 key;                   /* struct totals_key; 0: nobody's yet */
+	struct totals totals;
 };
 
 struct lane_count {

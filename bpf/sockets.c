@@ -127,7 +127,7 @@ PROBE(on_socket_census)(struct socket_census_context *ctx)
 
 	if (!task || !file || !control)
 		return 0;
-	s = state_of(task, READ(task, pid));
+	s = state_at(READ(task, pid));
 	if (!s || s->flags & STATE_ASLEEP)
 		return 0;
 	sk = file_fill(&r, file);

@@ -35,7 +35,7 @@ INLINE int current_is_compat(struct pt_regs *regs)
 
 PROBE(on_sys_enter)(u64 *ctx)
 {
-	struct task_state *s = current_state();
+	struct task_state *s = current_state_fast();
 	struct plan *plan;
 	u32 sysno;
 
@@ -217,7 +217,7 @@ INLINE int killed_in_call(s64 ret)
 
 PROBE(on_sys_exit)(u64 *ctx)
 {
-	struct task_state *s = current_state();
+	struct task_state *s = current_state_fast();
 	struct pt_regs *regs = (void *)ctx[0];
 	s64 ret = ctx[1];
 	u32 sysno, flags, call_flags = 0;

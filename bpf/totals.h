@@ -17,14 +17,39 @@ INLINE u32 histogram_bucket(u64 ns)
 	return bucket & (HISTOGRAM_BUCKETS - 1);
 }
 
+/* The row of this key in MAP_ROWS; 0 if it is taken. */
+INLINE struct totals *row_of(u64 key, u32 proc, u32 sysno, u32 cpu)
+{
+	u32 number = cpu * ROWS_OF_CPU + ((proc * 61 + sysno) & (ROWS_OF_CPU - 1));
+	struct totals_row *row = map_lookup(MAP(MAP_ROWS), &number);
+	u64 *retired;
+
+	if (!row)
+		return 0;
+	if (row->key == key)
+		return &row->totals;
+	if (row->key) {
+		/* It may be a process's that has ended, and that user space has read for the last time. */
+		retired = map_lookup(MAP(MAP_RETIRED), &number);
+		if (!retired || *retired != row->key)
+			return 0;
+		__builtin_memset(&row->totals, 0, sizeof(row->totals));
+	}
+	row->key = key;
+	return &row->totals;
+}
+
 INLINE struct totals *totals_of(u32 proc, u32 sysno)
 {
-	struct totals_key key = { .proc = proc, .sysno = sysno, .cpu = this_cpu() };
-	struct totals *t = map_lookup(MAP(MAP_TOTALS), &key);
+	union { struct totals_key parts; u64 whole; } key = { .parts = { .proc = proc, .sysno = sysno, .cpu = this_cpu() } };
+	struct totals *t = row_of(key.whole, proc, sysno, key.parts.cpu);
+	struct scratch *s;
 
+	if (t)
+		return t;
+	t = map_lookup(MAP(MAP_TOTALS), &key);
 	if (!t) {
-		struct scratch *s = scratch();
-
+		s = scratch();
 		if (s)
 			map_update(MAP(MAP_TOTALS), &key, &s->nothing, BPF_NOEXIST_);
 		t = map_lookup(MAP(MAP_TOTALS), &key);

@@ -10,10 +10,10 @@ from enum import IntEnum, IntFlag
 
 __all__ = (
     "ARGV_BYTES", "CALL_SHIFT", "CONTROL", "CallFlag", "CensusKind", "DURATION_MASK", "FLAGS_SHIFT", "GATE", "HISTOGRAM_BUCKETS",
-    "HISTOGRAM_SHIFT", "LANES", "LANE_COUNT", "LIFECYCLE_FIELDS", "Lane", "LifeKind", "MapId", "PATH_BYTES", "PAYLOAD_BYTES", "PAYLOAD_FIELDS",
-    "PLAN", "PayloadFlag", "PlanFlag", "SAMPLE_FIELDS", "SCRATCH_HEAD", "SOCKET_FIELDS", "SOCKET_RECORD", "SOCK_STATE", "STRING_HEAD",
-    "SYSCALL_FIELDS", "SYSNO_COMPAT", "SYSNO_LIMIT", "SYSNO_MASK", "SYSNO_UNKNOWN", "SYSNO_URING", "ShareFlag", "SlotKind", "SocketKind",
-    "StateFlag", "StringFlag", "TASK_STATE", "TOTALS_FIELDS", "Tail", "URING_STATE", "WATCHED",
+    "HISTOGRAM_SHIFT", "LANES", "LANE_COUNT", "LIFECYCLE_FIELDS", "Lane", "LifeKind", "MARK", "MapId", "PATH_BYTES", "PAYLOAD_BYTES",
+    "PAYLOAD_FIELDS", "PLAN", "PayloadFlag", "PlanFlag", "SAMPLE_FIELDS", "SCRATCH_HEAD", "SOCKET_FIELDS", "SOCKET_RECORD", "SOCK_STATE",
+    "STRING_HEAD", "SYSCALL_FIELDS", "SYSNO_COMPAT", "SYSNO_LIMIT", "SYSNO_MASK", "SYSNO_UNKNOWN", "SYSNO_URING", "ShareFlag", "SlotKind",
+    "SocketKind", "StateFlag", "StringFlag", "TASK_STATE", "TOTALS_FIELDS", "Tail", "URING_STATE", "WATCHED",
 )
 
 PATH_BYTES = 4096
@@ -48,7 +48,7 @@ class Lane(IntEnum):
 class MapId(IntEnum):
     """Numbers by which the probes name their maps."""
 
-    TASKS = 1
+    MARKS = 1
     PLANS = 2
     TOTALS = 3
     OVERFLOW = 4
@@ -68,6 +68,11 @@ class MapId(IntEnum):
     TAILS = 18
     URING = 19
     URING_TAILS = 20
+    STATES = 21
+    CLAIMS = 22
+    CROWD = 23
+    ROWS = 24
+    RETIRED = 25
 
 
 class PlanFlag(IntFlag):
@@ -232,8 +237,13 @@ SAMPLE_FIELDS = [
 # struct rec_string, the part before the bytes, in struct's notation: id, length, kept, flags
 STRING_HEAD = "<QIHH"
 
-# struct task_state: enter_ns, proc, tid, sysno, flags, sent, exec_file, exec_argv, regs
-TASK_STATE = "<QIIHHIQQQ"
+# struct task_state: enter_ns, tid, sysno, flags, proc, sent, exec_file, exec_argv, regs
+TASK_STATE = "<QIHHIIQQQ"
+STATE_SLOT = TASK_STATE + "Q"  # struct state_slot: crowd comes last
+STATE_SLOTS = 1 << 15
+
+# struct mark: flags
+MARK = "<Q"
 
 # struct plan: flags, keep_one_in, three slots of (kind, a, b, pad), tail
 PLAN = "<II12BI"

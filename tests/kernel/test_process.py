@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.kernel.lab import Lab
-from tests.kernel.support import wait_until
+from tests.kernel.support import cli, wait_until
 
 
 def test_not_one_of_ten_thousand_short_processes_is_missed(lab: Lab) -> None:
@@ -140,3 +143,27 @@ def test_a_daemon_that_outlives_its_parent_is_not_disturbed(lab: Lab) -> None:
         assert reader.read() == "done\n"
     wait_until(lambda: not os.path.exists(f"/proc/{daemon}") or "Z" in subprocess.getoutput(f"cat /proc/{daemon}/stat"))
     assert session.calls("getppid") == 0
+
+
+@pytest.fixture
+def many_pids() -> Iterator[None]:
+    """The kernel gives out more than 32,768 pids."""
+    limit = Path("/proc/sys/kernel/pid_max")
+    before = limit.read_text()
+    if int(before) < 1 << 17:
+        limit.write_text("4194304")
+    yield
+    limit.write_text(before)
+
+
+@pytest.mark.usefixtures("many_pids")
+@pytest.mark.parametrize("mode", [(), ("--counts",)])
+def test_threads_whose_numbers_fall_on_the_same_slot(lab: Lab, mode: tuple[str, ...]) -> None:
+    session = lab.trace("kin 1009", *mode).whole()
+    pids = list(map(int, session.output.split()))
+    calls = {}
+    for pid in pids:
+        shown = cli("stats", "--json", "--pid", str(pid), session.path)
+        (row,) = (row for row in json.loads(shown.stdout)["syscalls"] if row["name"] == "getppid")
+        calls[pid] = row["calls"]
+    assert calls == dict(zip(pids, (1009, 2018, 3027, 1009)))

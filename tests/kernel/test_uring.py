@@ -157,8 +157,8 @@ def test_sockets_and_their_addresses(lab: Lab) -> None:
     assert {row["fd"] for row in bound} == {listener, client, server}
     assert {row["proc"] for row in bound} == {bound[0]["proc"]}
     (call,) = session.calls_of("io_uring:connect")
-    assert call["args"]["fd"] == client
-    assert call["args"]["addr"]
+    assert (call["args"]["fd"], call["args"]["addr"]) == (client, f"127.0.0.1:{port}")
+    assert call["names"]["fd"].startswith("tcp 127.0.0.1:")
 
 
 def test_one_request_that_receives_many_messages(lab: Lab) -> None:

@@ -68,7 +68,8 @@ def test_argument_slots_lie_in_a_row(ask) -> None:
 
 @pytest.mark.parametrize(
     ("structure", "notation"),
-    [("task_state", records.TASK_STATE), ("plan", records.PLAN), ("control", records.CONTROL), ("lane_count", records.LANE_COUNT),
+    [("task_state", records.TASK_STATE), ("state_slot", records.STATE_SLOT), ("mark", records.MARK), ("plan", records.PLAN),
+     ("control", records.CONTROL), ("lane_count", records.LANE_COUNT),
      ("rec_string", records.STRING_HEAD), ("totals_key", "<IHH"), ("gate", records.GATE),
      ("sock_state", records.SOCK_STATE), ("watched", records.WATCHED), ("uring_state", records.URING_STATE)],
 )
@@ -88,7 +89,7 @@ def test_enumerations_agree(ask, prefix: str, enum) -> None:
 
 def test_constants_agree(ask) -> None:
     names = ["PATH_BYTES", "ARGV_BYTES", "HISTOGRAM_BUCKETS", "HISTOGRAM_SHIFT", "SYSNO_LIMIT", "SYSNO_COMPAT", "SYSNO_UNKNOWN",
-             "SYSNO_URING", "PAYLOAD_BYTES"]
+             "SYSNO_URING", "PAYLOAD_BYTES", "STATE_SLOTS"]
     assert [getattr(records, name) for name in names] == ask(names)
     assert [len(records.LANES)] == ask(["LANES"])
     assert ask(["sizeof(struct rec_syscall)", "sizeof(struct rec_lifecycle)"]) == [SYSCALL_RECORD, LIFECYCLE_RECORD]
@@ -97,7 +98,8 @@ def test_constants_agree(ask) -> None:
 def test_maps_have_room_for_their_values(ask) -> None:
     plans = map_plans(4, task_storage=True, perf=False, ring_bytes=dict.fromkeys(records.LANES, 4096))
     pairs = {
-        "TASKS": "task_state", "PLANS": "plan", "TOTALS": "totals", "OVERFLOW": "totals", "LEDGER": "lane_count", "CONTROL": "control",
+        "MARKS": "mark", "STATES": "state_slot", "CROWD": "task_state", "PLANS": "plan", "ROWS": "totals_row", "RETIRED": "totals_key",
+        "TOTALS": "totals", "OVERFLOW": "totals", "LEDGER": "lane_count", "CONTROL": "control",
         "SCRATCH": "scratch", "GATE": "gate", "SOCKS": "sock_state", "WATCHED": "watched", "URING": "uring_state",
     }
     assert [plans[records.MapId[name]].value for name in pairs] == ask([f"sizeof(struct {structure})" for structure in pairs.values()])

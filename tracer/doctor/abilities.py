@@ -95,7 +95,7 @@ def _maps(btf: KernelBtf, stack: ExitStack) -> list[Check]:
     def storage() -> str:
         program_id = _id(btf.tracepoint("sys_enter"), "tracepoint sys_enter")
         os.close(load_one("doctor", instructions(*LEAVE), program_id))  # says so when it is rights that are missing
-        if not probe_features(program_id, made(MapId.TASKS).fd)["task_storage"]:
+        if not probe_features(program_id, made(MapId.MARKS).fd)["task_storage"]:
             raise HostError("not for programs of this kind: a hash by thread id stands in", _OLD)
         return "works"
 

@@ -18,7 +18,7 @@ from typing import Any
 from tracer.errors import CompilerMissing, EbtraceError, HostError, KernelTooOld
 from tracer.kernel.btf import KernelBtf
 from tracer.kernel.headers import write_headers
-from tracer.kernel.maps import create, map_plans
+from tracer.kernel.maps import create, map_plans, rows_of_cpu
 from tracer.kernel.probes import CENSUS, ITERATORS, OPTIONAL, TAILS, TRACEPOINTS, URING_CENSUS, probe_features, refusal
 from tracer.kernel.shapes import shapes
 from tracer.kernel.sys import arch, possible_cpus
@@ -39,6 +39,7 @@ def flags(mode: str, transport: str, features: dict[str, bool], cpus: int) -> li
     values = {
         _ARCHES[arch()]: 1,
         "CPUS": cpus,
+        "ROWS_OF_CPU": rows_of_cpu(cpus),
         "PAGE_BYTES": os.sysconf("SC_PAGE_SIZE"),
         "TASK_STORAGE": int(features["task_storage"]),
         "HAVE_TASK_REGS": int(features["task_regs"]),
@@ -103,7 +104,7 @@ def _features(btf: KernelBtf, cpus: int) -> dict[str, bool]:
             return fd
 
         ring = works(MapId.LIFECYCLE) is not None
-        return probe_features(sys_enter, works(MapId.TASKS)) | {"ring": ring}
+        return probe_features(sys_enter, works(MapId.MARKS)) | {"ring": ring}
 
 
 def _uring(btf: KernelBtf) -> bool:

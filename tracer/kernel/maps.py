@@ -16,9 +16,12 @@ from tracer.records import (
     HISTOGRAM_BUCKETS,
     LANE_COUNT,
     LANES,
+    MARK,
     PLAN,
     SCRATCH_HEAD,
     SOCK_STATE,
+    STATE_SLOT,
+    STATE_SLOTS,
     STRING_HEAD,
     SYSNO_LIMIT,
     TASK_STATE,
@@ -28,19 +31,28 @@ from tracer.records import (
     Tail,
 )
 
-__all__ = ("BpfMap", "MapPlan", "create", "map_plans")
+__all__ = ("BpfMap", "MapPlan", "create", "map_plans", "rows_of_cpu")
 
 _CREATE, _LOOKUP, _UPDATE, _DELETE, _BTF_LOAD, _LOOKUP_BATCH, _UPDATE_BATCH, _DELETE_BATCH = 0, 1, 2, 3, 18, 24, 26, 27
 _HASH, _ARRAY, _PROG_ARRAY, _PERF_EVENT_ARRAY, _PERCPU_ARRAY, _LRU_HASH, _RINGBUF, _TASK_STORAGE = 1, 2, 3, 4, 6, 9, 27, 29
 _NO_PREALLOC = 1
 
 TOTALS_BYTES = 8 * (6 + HISTOGRAM_BUCKETS)
-# Rows of living processes, one for each syscall and CPU. A process beyond them is still counted, in the overflow row of its syscall.
-_TOTALS_ROWS = 16384
+# Rows of living processes, one for each syscall and CPU: those that find their place, and the others. A process beyond them is still
+# counted, in the overflow row of its syscall.
+_ROWS, _FEWEST_ROWS_OF_CPU = 8192, 256
+_TOTALS_ROWS = 8192
+_MARKS = 4096
+_CROWD = 65536  # threads that found their slot taken
 _STRINGS_REMEMBERED = 32768
 _SOCKETS = 16384  # TCP sockets that live at one time; those beyond are counted as lost
 _WATCHED = 4096
 _OPERATIONS = 16384  # of io_uring, under way at one time
+
+
+def rows_of_cpu(cpus: int) -> int:
+    """How many rows of totals each CPU has in MAP_ROWS, a power of two."""
+    return max(_FEWEST_ROWS_OF_CPU, 1 << (_ROWS // cpus).bit_length() - 1)
 
 
 class MapPlan(NamedTuple):
@@ -144,11 +156,16 @@ def _batch(keys: int, values: int, count: int, fd: int, start: int = 0, followin
 
 def map_plans(cpus: int, *, task_storage: bool, perf: bool, ring_bytes: dict[str, int]) -> dict[MapId, MapPlan]:
     """Every map of a session, for ``cpus`` possible CPUs; ``ring_bytes`` per lane are powers of two."""
-    state = struct.calcsize(TASK_STATE)
+    mark = struct.calcsize(MARK)
     plans = {
-        MapId.TASKS: MapPlan(_TASK_STORAGE, 4, state, 0, _NO_PREALLOC) if task_storage else MapPlan(_HASH, 4, state, 65536, _NO_PREALLOC),
+        MapId.MARKS: MapPlan(_TASK_STORAGE, 4, mark, 0, _NO_PREALLOC) if task_storage else MapPlan(_HASH, 4, mark, _MARKS, _NO_PREALLOC),
+        MapId.STATES: MapPlan(_ARRAY, 4, struct.calcsize(STATE_SLOT), STATE_SLOTS),
+        MapId.CLAIMS: MapPlan(_HASH, 4, 4, STATE_SLOTS, _NO_PREALLOC),
+        MapId.CROWD: MapPlan(_HASH, 4, struct.calcsize(TASK_STATE), _CROWD, _NO_PREALLOC),
         MapId.PLANS: MapPlan(_ARRAY, 4, struct.calcsize(PLAN), SYSNO_LIMIT),
         MapId.TOTALS: MapPlan(_HASH, 8, TOTALS_BYTES, _TOTALS_ROWS),
+        MapId.ROWS: MapPlan(_ARRAY, 4, 8 + TOTALS_BYTES, cpus * rows_of_cpu(cpus)),
+        MapId.RETIRED: MapPlan(_ARRAY, 4, 8, cpus * rows_of_cpu(cpus)),
         MapId.OVERFLOW: MapPlan(_PERCPU_ARRAY, 4, TOTALS_BYTES, SYSNO_LIMIT, percpu=True),
         MapId.LEDGER: MapPlan(_PERCPU_ARRAY, 4, struct.calcsize(LANE_COUNT), len(LANES) + 1, percpu=True),
         MapId.CONTROL: MapPlan(_ARRAY, 4, struct.calcsize(CONTROL), 1),

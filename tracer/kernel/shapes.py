@@ -45,7 +45,7 @@ GROUPS: dict[str, dict[str, tuple[str, ...]]] = {
         "unix_address": ("len", "name"),
     },
     "URING": {
-        "io_kiocb": ("opcode", "flags", "cqe.user_data", "cqe.res", "cqe.fd", "ctx", "file", "async_data"),
+        "io_kiocb": ("opcode", "flags", "cqe.user_data", "cqe.res", "cqe.fd", "ctx", "file"),
         "io_open": ("dfd", "filename", "how.flags", "file_slot"),
         "io_close": ("fd", "file_slot"),
         "io_statx": ("dfd", "filename", "flags"),
@@ -57,12 +57,10 @@ GROUPS: dict[str, dict[str, tuple[str, ...]]] = {
         "io_sr_msg": ("len",),
         "io_accept": ("file_slot",),
         "io_socket": ("domain", "type", "protocol", "file_slot"),
-        "io_connect": ("addr_len",),
-        "io_async_msghdr": ("addr",),
+        "io_connect": ("addr", "addr_len"),
         "io_uring_sqe": ("opcode", "fd", "user_data"),
         "filename": ("name",),
     },
-    "URING_BIND": {"io_bind": ("addr_len",)},  # Linux 6.11
 }
 _FIELDS_OF_ARCH: dict[str, dict[str, tuple[str, ...]]] = {
     "x86_64": {

@@ -12,7 +12,7 @@ from tracer.errors import TargetError
 from tracer.kernel.maps import BpfMap, create, map_plans
 from tracer.kernel.probes import CENSUS, SOCKET_CENSUS, TAILS, URING_CENSUS, attach, load, read_census, recursion_misses, refusal
 from tracer.kernel.sys import membarrier
-from tracer.records import CONTROL, LANE_COUNT, LANES, TASK_STATE, CensusKind, Lane, MapId, StateFlag
+from tracer.records import CONTROL, LANE_COUNT, LANES, MARK, CensusKind, Lane, MapId, StateFlag
 
 __all__ = ("Tracing",)
 
@@ -68,17 +68,17 @@ class Tracing:
         self._links = attach(self._programs)
 
     def mark(self, pid: int, *, held: bool) -> None:
-        """Puts the main thread of ``pid`` into the traced set; ``held``: from its next exec on. Raises TargetError if it is gone."""
+        """Has `adopt` take the main thread of ``pid`` into the traced set; ``held``: from its next exec on. Raises TargetError if it is gone."""
         flags = StateFlag.ASLEEP | (StateFlag.HELD if held else 0)
-        state = struct.pack(TASK_STATE, 0, 0, pid, 0, flags, 0, 0, 0, 0)
+        marked = struct.pack(MARK, flags)
         try:
             if not self._task_storage:
                 os.kill(pid, 0)
-                self.maps[MapId.TASKS].update(struct.pack("<I", pid), state)
+                self.maps[MapId.MARKS].update(struct.pack("<I", pid), marked)
                 return
             task = os.pidfd_open(pid)
             try:
-                self.maps[MapId.TASKS].update(struct.pack("<i", task), state)
+                self.maps[MapId.MARKS].update(struct.pack("<i", task), marked)
             finally:
                 os.close(task)
         except ProcessLookupError as error:

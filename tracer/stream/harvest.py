@@ -1,13 +1,14 @@
 """Reads the kernel's exact totals and turns them into what is new since the last time.
 
 A row belongs to a process, a syscall and a CPU (struct totals_key). Counting goes on while we read, so rows are never reset: what was
-read before is subtracted. The rows of a process that has ended are read once more and then removed, so that the kernel's map holds
-the living only.
+read before is subtracted. The rows of a process that has ended are read once more and then given back, so that the kernel's maps hold
+the living only: those in the hash are removed; those in the array are said to be free, and the probes take them when they need one.
 """
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -32,6 +33,7 @@ class Harvest:
 
     def __init__(self, tracing: Tracing) -> None:
         self._tracing = tracing
+        self._retired = np.zeros(tracing.maps[MapId.RETIRED].plan.entries, np.uint64)
         self._keys = np.zeros(0, np.uint64)
         self._rows = np.zeros((0, _WORDS), np.uint64)
         self._overflow_seen = np.zeros((SYSNO_LIMIT, _WORDS), np.uint64)
@@ -50,19 +52,23 @@ class Harvest:
         """What was counted since the last call, by process and syscall; then forgets the processes in ``ended``."""
         found: list[tuple[np.ndarray, np.ndarray]] = []
         living: list[tuple[np.ndarray, np.ndarray]] = []
-        gone: list[np.ndarray] = []
         dead = np.fromiter(ended, np.uint64, len(ended))
-        totals = self._tracing.maps[MapId.TOTALS]
-        for key_bytes, values in totals.batches(_CHUNK):
-            keys, rows = np.frombuffer(key_bytes, np.uint64), np.frombuffer(values, np.uint64).reshape(-1, _WORDS)
+        gone: list[np.ndarray] = []
+        freed: list[tuple[np.ndarray, np.ndarray]] = []
+        for numbers, keys, rows in self._batches():
             before = self._before(keys)
             changed = rows[:, 0] > before[:, 0]
             found.append((keys[changed], _difference(rows[changed], before[changed])))
             lost = np.isin(keys & np.uint64(0xFFFFFFFF), dead)
-            gone.append(keys[lost])
+            if numbers is None:
+                gone.append(keys[lost])
+            else:
+                freed.append((numbers[lost], keys[lost]))
             living.append((keys[~lost], rows[~lost]))
         for keys in gone:
-            totals.delete_all(keys.tobytes())
+            self._tracing.maps[MapId.TOTALS].delete_all(keys.tobytes())
+        for numbers, keys in freed:
+            self._retire(numbers, keys)
         if living:
             keys = np.concatenate([part[0] for part in living])
             order = np.argsort(keys)
@@ -81,6 +87,21 @@ class Harvest:
             "max_ns": np.ascontiguousarray(rows[:, _MAX]),
             "histogram": np.ascontiguousarray(rows[:, _MAX + 1 :]),
         }
+
+    def _batches(self) -> Iterator[tuple[np.ndarray | None, np.ndarray, np.ndarray]]:
+        """Numbers in the array, or None for the hash; keys; rows."""
+        for number_bytes, values in self._tracing.maps[MapId.ROWS].batches(_CHUNK):
+            numbers, table = np.frombuffer(number_bytes, np.uint32), np.frombuffer(values, np.uint64).reshape(-1, 1 + _WORDS)
+            used = np.flatnonzero((table[:, 0] != 0) & (table[:, 0] != self._retired[numbers]))
+            yield numbers[used], table[used, 0], table[used, 1:]
+        for key_bytes, values in self._tracing.maps[MapId.TOTALS].batches(_CHUNK):
+            yield None, np.frombuffer(key_bytes, np.uint64), np.frombuffer(values, np.uint64).reshape(-1, _WORDS)
+
+    def _retire(self, numbers: np.ndarray, keys: np.ndarray) -> None:
+        table = self._tracing.maps[MapId.RETIRED]
+        for number, key in zip(numbers.tolist(), keys.tolist()):
+            table.update(struct.pack("<I", number), struct.pack("<Q", key))
+        self._retired[numbers] = keys
 
     def _read_overflow(self, found: list[tuple[np.ndarray, np.ndarray]]) -> None:
         """Rows of processes that had none of their own are told as process 0."""

@@ -24,9 +24,9 @@ _LINES = {
     f"{_FD} user_data:word -> bytes | 0+1 2": "sendmsg recvmsg splice tee sendmsg_zc recv_zc",
     f"{_FD} user_data:word -> fd | 0+1 2": "fixed_fd_install",
     f"{_FD} direct:uint user_data:word -> fd | 0+1 2 3": "accept",
-    f"{_FD} addr:sockaddr user_data:word | 0+1 2 3": "connect bind",
+    f"{_FD} addr:sockaddr user_data:word | 0+1 2 3": "connect",
     f"{_FD} user_data:word | 0+1 2": "fsync poll_add sync_file_range fallocate close fadvise shutdown msg_ring fsetxattr fgetxattr uring_cmd "
-                                     "ftruncate listen epoll_wait",
+                                     "ftruncate bind listen epoll_wait",
     "family:int type:flags protocol:int direct:uint user_data:word -> fd | 0+1 3+2 4": "socket",
     "dirfd path flags direct:uint -> fd | 0+2 1 3": "openat openat2",
     "dirfd path flags user_data:word | 0+2 1 3": "statx unlinkat",
