@@ -1,0 +1,70 @@
+"""Which calls a report holds one by one when a session has more than its file should carry: errors, slow ones, and one in so many."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from report.moments import is_failed
+from report.types import Columns
+
+__all__ = ("Choice", "Survey")
+
+_BITS = 65
+
+
+@dataclass
+class Survey:
+    """What a first look at all calls tells, without which nothing can be chosen or laid out."""
+
+    calls: int = 0
+    failed: int = 0
+    ends_ns: int = 0  # when the last one was over, CLOCK_MONOTONIC
+    by_length: NDArray[np.int64] = field(default_factory=lambda: np.zeros(_BITS, np.int64))  # calls by bits of their duration
+    threads: NDArray[np.uint64] = field(default_factory=lambda: np.zeros(0, np.uint64))  # proc << 32 | tid, sorted
+    kinds: NDArray[np.uint32] = field(default_factory=lambda: np.zeros(0, np.uint32))  # as kinds.kinds_of takes them, sorted
+
+    def add(self, calls: Columns, threads: NDArray[np.uint64], kinds: NDArray[np.uint32]) -> None:
+        """Look at one more block."""
+        self.calls += len(threads)
+        self.failed += int(np.count_nonzero(is_failed(calls["ret"])))
+        lengths = np.frexp(calls["duration_ns"].astype(np.float64))[1]
+        self.by_length += np.bincount(np.clip(lengths, 0, _BITS - 1), minlength=_BITS)
+        if len(threads):
+            self.ends_ns = max(self.ends_ns, int((calls["start_ns"] + calls["duration_ns"]).max()))
+        self.threads = np.union1d(self.threads, np.unique(threads))
+        self.kinds = np.union1d(self.kinds, np.unique(kinds))
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A call is kept if it is as long as ``slow_ns``, or fails and is one in ``failed_every`` of all calls, or is one in ``every``."""
+
+    every: int = 1
+    failed_every: int = 1
+    slow_ns: int | None = None
+
+    @classmethod
+    def of(cls, survey: Survey, most: int) -> Choice:
+        """A choice that keeps ``most`` calls or fewer: half of them evenly over the session, a quarter slow, a quarter failed."""
+        if survey.calls <= most:
+            return cls()
+        quarter = max(most // 4, 1)
+        longer = np.cumsum(survey.by_length[::-1])[::-1]  # calls with so many bits or more
+        fitting = np.flatnonzero(longer <= quarter)
+        return cls(
+            every=-(-survey.calls // max(most - 2 * quarter, 1)),
+            failed_every=max(-(-survey.failed // quarter), 1),
+            slow_ns=1 << int(fitting[0] - 1) if len(fitting) and fitting[0] else None,
+        )
+
+    def kept(self, calls: Columns, before: int) -> NDArray[np.bool_]:
+        """Which calls of a block are kept; ``before`` is how many came in the blocks before it."""
+        places = np.arange(before, before + len(calls["ret"]))
+        kept: NDArray[np.bool_] = places % self.every == 0
+        kept |= is_failed(calls["ret"]) & (places % self.failed_every == 0)
+        if self.slow_ns is not None:
+            kept |= calls["duration_ns"] >= self.slow_ns
+        return kept

@@ -1,0 +1,130 @@
+"""The calls of a session one by one, as columns that compress well and that the page reads back (report/web/src/worker/columns.ts).
+
+Rows are in the order of their start. What the columns hold is told by their order and by what they are the difference to:
+
+    kind, thread                in the order of rows: indices into the lists of kinds and threads
+    gap                         thread by thread: ns from the end of the thread's call before to the start, zigzag; the first from 0
+    duration, flags             kind by kind, each kind's rows in their order
+    ret, a0, a1, a2             likewise, each XORed with the row of the same kind before it; strings are indices into the list of texts
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from report.calls import arch_of
+from report.html.choice import Choice, Survey
+from report.html.kinds import Kind, kinds_of
+from report.html.levels import Levels, Tally
+from report.html.packing import Pack, pack, zigzag
+from report.html.wording import Wording
+from report.order import take
+from report.selection import selected
+from report.strings import Strings
+from report.types import Columns
+from tracer.records import SYSNO_LIMIT, CallFlag
+from tracer.session.format import BlockKind
+from tracer.session.reader import Session
+
+__all__ = ("Events", "events_of")
+
+_LONGEST = np.uint64((1 << 48) - 1)  # as long as a record can say
+_FARTHEST = 1 << 52  # ns from the start of the session that the page can tell exactly, in both directions
+_SLOTS = ("a0", "a1", "a2")
+_HALF = np.uint64(32)
+_LOW = np.uint64(0xFFFFFFFF)
+
+
+@dataclass(frozen=True)
+class Events:
+    """All that the page has of the calls."""
+
+    survey: Survey
+    choice: Choice
+    held: int  # calls that are in the columns
+    kinds: list[Kind]
+    threads: list[tuple[int, int]]  # our number of the process, thread id
+    texts: list[str]  # 0 is what is not known
+    columns: Pack
+    levels: Levels
+
+
+def events_of(session: Session, strings: Strings, until_ns: int, most: int) -> Events:
+    """Gather them: at most ``most`` one by one. ``until_ns``: where the session ended, ns after its start."""
+    survey = Survey()
+    for block in _blocks(session):
+        survey.add(block, block["thread"], block["kind"])
+    choice = Choice.of(survey, most)
+    kinds = kinds_of(arch_of(session), survey.kinds.tolist())
+    groups = np.array([kind.group for kind in kinds], np.uint8)
+    origin = int(session.meta["started_ns"])
+    tally = Tally(max(until_ns, survey.ends_ns - origin, 1), survey.calls, len(survey.threads))
+    parts: list[Columns] = []
+    before = 0
+    for block in _blocks(session):
+        rows = {name: block[name] for name in ("ret", *_SLOTS)}
+        rows["start"] = np.clip((block["start_ns"] - np.uint64(origin & (1 << 64) - 1)).view(np.int64), -_FARTHEST, _FARTHEST)
+        rows["duration"] = np.minimum(block["duration_ns"], _LONGEST).view(np.int64)
+        rows["flags"] = block["flags"]
+        rows["thread"] = np.searchsorted(survey.threads, block["thread"]).astype(np.uint16 if len(survey.threads) < 1 << 16 else np.uint32)
+        rows["kind"] = np.searchsorted(survey.kinds, block["kind"]).astype(np.uint16)
+        tally.add(rows, groups[rows["kind"]])
+        parts.append(rows if choice.every == 1 else take(rows, choice.kept(block, before)))
+        before += len(rows["kind"])
+    rows = _in_order(parts)
+    wording = Wording(session, strings)
+    columns = pack(_coded(rows, kinds, wording))
+    threads = list(zip((survey.threads >> _HALF).tolist(), (survey.threads & _LOW).tolist(), strict=True))
+    return Events(survey, choice, len(rows["kind"]), kinds, threads, wording.texts, columns, tally.levels())
+
+
+def _blocks(session: Session) -> Iterator[Columns]:
+    """The calls that were asked for, block by block, with ``thread`` and ``kind`` as the survey numbers them."""
+    asked = selected(session)
+    everything = bool(asked.all())
+    for table in session.tables(BlockKind.SYSCALLS):
+        rows = table if everything else take(table, asked[np.minimum(table["sysno"], SYSNO_LIMIT)])
+        thread = rows["proc"].astype(np.uint64) << _HALF | rows["tid"]
+        yield {**rows, "thread": thread, "kind": rows["sysno"].astype(np.uint32) << np.uint32(8) | rows["flags"] & np.uint8(CallFlag.EXECED)}
+
+
+def _in_order(parts: list[Columns]) -> Columns:
+    names = ("start", "duration", "kind", "thread", "flags", "ret", *_SLOTS)
+    if not parts:
+        return {name: np.zeros(0, np.int64) for name in names}
+    starts = np.concatenate([part["start"] for part in parts])
+    order = np.argsort(starts, kind="stable")
+    return {name: np.concatenate([part.pop(name) for part in parts])[order] for name in names}
+
+
+def _coded(rows: Columns, kinds: list[Kind], wording: Wording) -> Columns:
+    thread, kind = rows["thread"], rows["kind"]
+    by_thread, by_kind = np.argsort(thread, kind="stable"), np.argsort(kind, kind="stable")
+    ends = np.zeros(len(thread), np.int64)
+    start, end = rows["start"][by_thread], (rows["start"] + rows["duration"])[by_thread]
+    ends[1:] = np.where(thread[by_thread][1:] == thread[by_thread][:-1], end[:-1], 0)
+    coded: Columns = {"kind": kind, "thread": thread, "gap": zigzag(start - ends)}
+    coded["duration"], coded["flags"] = rows["duration"][by_kind], rows["flags"][by_kind]
+    bounds = np.searchsorted(kind[by_kind], np.arange(len(kinds) + 1)).tolist()
+    for name in ("ret", *_SLOTS):
+        values = rows[name].view(np.uint64)[by_kind]
+        if name in _SLOTS:
+            _name_strings(values, name, kinds, bounds, wording)
+        steps = values.copy()
+        steps[1:] ^= values[:-1]
+        firsts = [first for first, bound in zip(bounds, bounds[1:]) if first < bound]
+        steps[firsts] = values[firsts]
+        coded[name] = steps
+    return coded
+
+
+def _name_strings(values: NDArray[np.uint64], slot: str, kinds: list[Kind], bounds: list[int], wording: Wording) -> None:
+    """Put the indices of texts in the place of ids, kind by kind."""
+    for kind, first, bound in zip(kinds, bounds, bounds[1:], strict=False):
+        for argument in kind.arguments:
+            if argument.slot == slot and argument.kind in wording.spoken and first < bound:
+                values[first:bound] = wording.indices(values[first:bound], argument.kind)

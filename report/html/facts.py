@@ -1,0 +1,42 @@
+"""What the page is told besides the calls: the document of `ebtrace stats --json`, with its tables as columns and its texts as they are shown."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from report.html.texts import shown_all
+
+__all__ = ("LONG_TABLES", "as_columns", "compact", "head_of", "tables_of")
+
+LONG_TABLES = ("syscalls", "processes", "files", "searches", "connections", "dns")
+_PLAIN = (int, float, bool, type(None))
+
+
+def head_of(document: Mapping[str, Any]) -> dict[str, Any]:
+    """What the first view needs: all but the tables, and how many rows these have."""
+    parts = {name: part for name, part in document.items() if name not in LONG_TABLES and name != "http"}
+    told: dict[str, Any] = shown_all(parts)
+    return {**told, "rows": {name: len(document[name]) for name in LONG_TABLES}}
+
+
+def tables_of(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The tables, each as {field: [value of each row]}."""
+    return {name: as_columns(document[name]) for name in LONG_TABLES}
+
+
+def as_columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """Rows with the same fields as one list for each field."""
+    if not rows:
+        return {}
+    columns = {}
+    for field in rows[0]:
+        values = [row[field] for row in rows]
+        columns[field] = values if all(type(value) in _PLAIN for value in values) else [shown_all(value) for value in values]
+    return columns
+
+
+def compact(value: Any) -> bytes:
+    """Plain data as JSON for a machine."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
