@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,16 +27,16 @@ class Survey:
     threads: NDArray[np.uint64] = field(default_factory=lambda: np.zeros(0, np.uint64))  # proc << 32 | tid, sorted
     kinds: NDArray[np.uint32] = field(default_factory=lambda: np.zeros(0, np.uint32))  # as kinds.kinds_of takes them, sorted
 
-    def add(self, calls: Columns, threads: NDArray[np.uint64], kinds: NDArray[np.uint32]) -> None:
-        """Look at one more block."""
-        self.calls += len(threads)
+    def add(self, calls: Columns) -> None:
+        """Look at some more calls, with ``thread`` and ``kind``."""
+        self.calls += len(calls["ret"])
         self.failed += int(np.count_nonzero(is_failed(calls["ret"])))
         lengths = np.frexp(calls["duration_ns"].astype(np.float64))[1]
         self.by_length += np.bincount(np.clip(lengths, 0, _BITS - 1), minlength=_BITS)
-        if len(threads):
+        if len(calls["ret"]):
             self.ends_ns = max(self.ends_ns, int((calls["start_ns"] + calls["duration_ns"]).max()))
-        self.threads = np.union1d(self.threads, np.unique(threads))
-        self.kinds = np.union1d(self.kinds, np.unique(kinds))
+        self.threads = np.union1d(self.threads, _different(calls["thread"]))
+        self.kinds = np.union1d(self.kinds, _different(calls["kind"]))
 
 
 @dataclass(frozen=True)
@@ -68,3 +69,10 @@ class Choice:
         if self.slow_ns is not None:
             kept |= calls["duration_ns"] >= self.slow_ns
         return kept
+
+
+def _different(values: NDArray[Any]) -> NDArray[Any]:
+    """The different values; many in a row are the same."""
+    if not len(values):
+        return values
+    return np.unique(values[np.flatnonzero(np.append(True, values[1:] != values[:-1]))])

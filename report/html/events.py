@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,8 @@ __all__ = ("Events", "events_of")
 _LONGEST = np.uint64((1 << 48) - 1)  # as long as a record can say
 _FARTHEST = 1 << 52  # ns from the start of the session that the page can tell exactly, in both directions
 _SLOTS = ("a0", "a1", "a2")
+_TAKEN = ("start_ns", "duration_ns", "flags", "ret", *_SLOTS)
+_AT_ONCE = 1 << 18  # calls; blocks are smaller, and many small steps take long
 _HALF = np.uint64(32)
 _LOW = np.uint64(0xFFFFFFFF)
 
@@ -56,8 +59,11 @@ class Events:
 def events_of(session: Session, strings: Strings, until_ns: int, most: int) -> Events:
     """Gather them: at most ``most`` one by one. ``until_ns``: where the session ended, ns after its start."""
     survey = Survey()
-    for block in _blocks(session):
-        survey.add(block, block["thread"], block["kind"])
+    kept: list[Columns] | None = []
+    for batch in _batches(session):
+        survey.add(batch)
+        if kept is not None:
+            kept = [*kept, batch] if survey.calls <= most else None  # what is not kept is decoded twice
     choice = Choice.of(survey, most)
     kinds = kinds_of(arch_of(session), survey.kinds.tolist())
     groups = np.array([kind.group for kind in kinds], np.uint8)
@@ -65,15 +71,10 @@ def events_of(session: Session, strings: Strings, until_ns: int, most: int) -> E
     tally = Tally(max(until_ns, survey.ends_ns - origin, 1), survey.calls, len(survey.threads))
     parts: list[Columns] = []
     before = 0
-    for block in _blocks(session):
-        rows = {name: block[name] for name in ("ret", *_SLOTS)}
-        rows["start"] = np.clip((block["start_ns"] - np.uint64(origin & (1 << 64) - 1)).view(np.int64), -_FARTHEST, _FARTHEST)
-        rows["duration"] = np.minimum(block["duration_ns"], _LONGEST).view(np.int64)
-        rows["flags"] = block["flags"]
-        rows["thread"] = np.searchsorted(survey.threads, block["thread"]).astype(np.uint16 if len(survey.threads) < 1 << 16 else np.uint32)
-        rows["kind"] = np.searchsorted(survey.kinds, block["kind"]).astype(np.uint16)
+    for batch in _batches(session) if kept is None else kept:
+        rows = _numbered(batch, survey, origin)
         tally.add(rows, groups[rows["kind"]])
-        parts.append(rows if choice.every == 1 else take(rows, choice.kept(block, before)))
+        parts.append(rows if choice.every == 1 else take(rows, choice.kept(batch, before)))
         before += len(rows["kind"])
     rows = _in_order(parts)
     wording = Wording(session, strings)
@@ -82,23 +83,47 @@ def events_of(session: Session, strings: Strings, until_ns: int, most: int) -> E
     return Events(survey, choice, len(rows["kind"]), kinds, threads, wording.texts, columns, tally.levels())
 
 
+def _batches(session: Session) -> Iterator[Columns]:
+    """The calls that were asked for, many at a time, with ``thread`` and ``kind`` as the survey numbers them."""
+    waiting: list[Columns] = []
+    for rows in _blocks(session):
+        waiting.append(rows)
+        if sum(len(part["kind"]) for part in waiting) >= _AT_ONCE:
+            yield _joined(waiting)
+            waiting = []
+    if waiting:
+        yield _joined(waiting)
+
+
 def _blocks(session: Session) -> Iterator[Columns]:
-    """The calls that were asked for, block by block, with ``thread`` and ``kind`` as the survey numbers them."""
     asked = selected(session)
     everything = bool(asked.all())
     for table in session.tables(BlockKind.SYSCALLS):
         rows = table if everything else take(table, asked[np.minimum(table["sysno"], SYSNO_LIMIT)])
-        thread = rows["proc"].astype(np.uint64) << _HALF | rows["tid"]
-        yield {**rows, "thread": thread, "kind": rows["sysno"].astype(np.uint32) << np.uint32(8) | rows["flags"] & np.uint8(CallFlag.EXECED)}
+        yield {**{name: rows[name] for name in _TAKEN}, "thread": rows["proc"].astype(np.uint64) << _HALF | rows["tid"],
+               "kind": rows["sysno"].astype(np.uint32) << np.uint32(8) | rows["flags"] & np.uint8(CallFlag.EXECED)}
+
+
+def _joined(parts: list[Columns]) -> Columns:
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _numbered(batch: Columns, survey: Survey, origin: int) -> Columns:
+    """With times from the start of the session, and the indices of threads and kinds."""
+    return {
+        **{name: batch[name] for name in ("ret", "flags", *_SLOTS)},
+        "start": np.clip((batch["start_ns"] - np.uint64(origin & (1 << 64) - 1)).view(np.int64), -_FARTHEST, _FARTHEST),
+        "duration": np.minimum(batch["duration_ns"], _LONGEST).view(np.int64),
+        "thread": np.searchsorted(survey.threads, batch["thread"]).astype(np.uint16 if len(survey.threads) < 1 << 16 else np.uint32),
+        "kind": np.searchsorted(survey.kinds, batch["kind"]).astype(np.uint16),
+    }
 
 
 def _in_order(parts: list[Columns]) -> Columns:
-    names = ("start", "duration", "kind", "thread", "flags", "ret", *_SLOTS)
     if not parts:
-        return {name: np.zeros(0, np.int64) for name in names}
-    starts = np.concatenate([part["start"] for part in parts])
-    order = np.argsort(starts, kind="stable")
-    return {name: np.concatenate([part.pop(name) for part in parts])[order] for name in names}
+        return {name: np.zeros(0, np.int64) for name in ("start", "duration", "kind", "thread", "flags", "ret", *_SLOTS)}
+    rows = _joined(parts)
+    return take(rows, np.argsort(rows["start"], kind="stable"))
 
 
 def _coded(rows: Columns, kinds: list[Kind], wording: Wording) -> Columns:
@@ -116,7 +141,7 @@ def _coded(rows: Columns, kinds: list[Kind], wording: Wording) -> Columns:
             _name_strings(values, name, kinds, bounds, wording)
         steps = values.copy()
         steps[1:] ^= values[:-1]
-        firsts = [first for first, bound in zip(bounds, bounds[1:]) if first < bound]
+        firsts = [first for first, bound in pairwise(bounds) if first < bound]
         steps[firsts] = values[firsts]
         coded[name] = steps
     return coded

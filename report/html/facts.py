@@ -11,6 +11,7 @@ from report.html.texts import shown_all
 __all__ = ("LONG_TABLES", "as_columns", "compact", "head_of", "tables_of")
 
 LONG_TABLES = ("syscalls", "processes", "files", "searches", "connections", "dns")
+_LONGEST = 8  # syscalls that the first view shows
 _PLAIN = (int, float, bool, type(None))
 
 
@@ -18,7 +19,10 @@ def head_of(document: Mapping[str, Any]) -> dict[str, Any]:
     """What the first view needs: all but the tables, and how many rows these have."""
     parts = {name: part for name, part in document.items() if name not in LONG_TABLES and name != "http"}
     told: dict[str, Any] = shown_all(parts)
-    return {**told, "rows": {name: len(document[name]) for name in LONG_TABLES}}
+    syscalls = document["syscalls"]
+    longest = [{field: row[field] for field in ("name", "calls", "total_ns")} for row in syscalls[:_LONGEST]]
+    sums = {f"all_{field}": sum(row[field] for row in syscalls) for field in ("calls", "errors", "total_ns")}
+    return {**told, "rows": {name: len(document[name]) for name in LONG_TABLES}, "longest": shown_all(longest), **sums}
 
 
 def tables_of(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -19,10 +19,12 @@ CLASSES = ("files", "data", "network", "processes", "memory", "signals", "waitin
 """In which a drawing tells calls apart; each call is in one."""
 
 # Calls whose time is spent waiting for others, not at work: in a drawing they would hide all else
-_WAITING = frozenset(
-    "clock_nanosleep clock_nanosleep_time64 epoll_pwait epoll_pwait2 epoll_wait futex futex_time64 futex_wait futex_waitv io_getevents io_pgetevents "
-    "io_uring_enter nanosleep pause poll ppoll ppoll_time64 pselect6 pselect6_time64 _newselect restart_syscall rt_sigsuspend rt_sigtimedwait "
-    "rt_sigtimedwait_time64 select sigsuspend wait4 waitid waitpid".split())
+_WAITS = """
+clock_nanosleep clock_nanosleep_time64 epoll_pwait epoll_pwait2 epoll_wait futex futex_time64 futex_wait futex_waitv io_getevents io_pgetevents
+io_uring_enter nanosleep pause poll ppoll ppoll_time64 pselect6 pselect6_time64 _newselect restart_syscall rt_sigsuspend rt_sigtimedwait
+rt_sigtimedwait_time64 select sigsuspend wait4 waitid waitpid
+"""
+_WAITING = frozenset(_WAITS.split())
 _BY_STRACE = (("network", "network"), ("process", "processes"), ("file", "files"), ("memory", "memory"), ("signal", "signals"), ("desc", "data"))
 
 

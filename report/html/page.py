@@ -18,10 +18,10 @@ from report.html.facts import compact, head_of, tables_of
 from report.html.kinds import CLASSES
 from report.html.packing import deflated
 from report.html.story import story, warnings
-from report.html.texts import shown, shown_all
+from report.html.texts import shown, shown_all, typed
 from report.strings import Strings
 from report.syscalls import latency_histograms
-from report.text import command_line, count, duration, size
+from report.text import count, duration, size
 from report.totals import Totals, document, totals_of
 from tracer import __version__
 from tracer.errors import EbtraceError
@@ -36,6 +36,7 @@ MAX_EVENTS = 2_000_000
 _WEB = Path(__file__).parent.parent / "web"
 _BUILT = _WEB / "built"
 _LAST_ERRNO = 4095
+_COMMAND = 280  # signs of the command at the head of the page
 
 
 @dataclass(frozen=True)
@@ -54,17 +55,17 @@ def page(session: Session, title: str | None = None, max_events: int = MAX_EVENT
     events = events_of(session, Strings(session), round(totals.session.duration_s * 1e9), max_events)
     told = document(totals)
     head = head_of(told)
-    name = shown(title) if title else shown(command_line(totals.session.command)) or "(no command)"
+    name = shown(title) if title else typed(totals.session.command) or "(no command)"
     head |= {"title": name, "chart": events.levels.chart, "span_ns": events.levels.width_ns * events.levels.pieces, "classes": CLASSES,
-             "top": [shown_all({"name": row["name"], "total_ns": row["total_ns"], "calls": row["calls"]}) for row in told["syscalls"][:8]],
-             **{name: sum(row[field] for row in told["syscalls"]) for name, field in (("all_calls", "calls"), ("all_errors", "errors"), ("all_ns", "total_ns"))},
              "calls": events.survey.calls, "held": events.held, "every": events.choice.every}
     environment = Environment(loader=FileSystemLoader(_WEB), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {"count": count, "duration": duration, "size": size, "shown": shown}
     yield from environment.get_template("report.html.j2").generate(
         title=name, policy=_policy(bundle), style=Markup(bundle.style), script=Markup(bundle.script), worker=Markup(bundle.worker),
-        version=__version__, facts=totals.session, command=shown(command_line(totals.session.command)), story=story(told),
-        warnings=[*warnings(told), *_aggregated(events)], ledger=head["ledger"], cost=totals.tracer, verdict=_verdict(totals), head=Markup(_embedded(head)),
+        version=__version__, facts=totals.session,
+        command=typed(totals.session.command, _COMMAND), story=story(told),
+        warnings=[*warnings(told), *_aggregated(events)], ledger=head["ledger"], cost=totals.tracer, verdict=_verdict(totals),
+        head=Markup(_embedded(head)),
         tables=Markup(deflated(compact({**tables_of(told), **_about_calls(session, events)}))),
         texts=Markup(deflated("\n".join(events.texts).encode())), events=Markup(events.columns.base64), levels=Markup(events.levels.columns.base64))
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from report.html.texts import shown
-from report.text import command_line, count, duration, size
+from report.text import count, duration, size
 
 __all__ = ("Part", "Sentence", "story", "warnings")
 
@@ -53,10 +53,10 @@ def _run(document: Mapping[str, Any]) -> Sentence:
     lasted = duration(session["duration_s"] * 1e9)
     if session["kind"] == "attach":
         pid = session["pid"]
-        return [Part(f"Process {pid}" if pid else "Running processes"), Part(" was watched for " if pid else " were watched for "), Part(lasted), Part(".")]
+        return [Part(f"Process {pid} was" if pid else "Running processes were"), Part(f" watched for {lasted}.")]
     status = session["exit_status"]
     end = "; how it ended was not seen." if status is None else " and was killed by a signal, exit status " if status > 128 else " and exited with "
-    return [Part(_short(command_line(session["command"])) or "The program", code=True), Part(" ran for "), Part(lasted), Part(end),
+    return [Part("The program ran for "), Part(lasted), Part(end),
             *([] if status is None else [Part(str(status)), Part(".")])]
 
 
@@ -90,8 +90,10 @@ def _files(document: Mapping[str, Any]) -> Sentence:
         used = [row for row in files if row[field]]
         if used:
             folders = len({row["path"].rpartition("/")[0] for row in used})
-            sentence += [Part(f" and {verb} " if sentence else f"It {verb} "), Part(size(sum(row[field] for row in used))),
-                         Part(" from " if verb == "read" else " to "), Part(_many(len(used), "file"), "files"), Part(f" in {_many(folders, 'folder')}")]
+            moved, where = size(sum(row[field] for row in used)), "from" if verb == "read" else "to"
+            first = " and" if sentence else "It"
+            sentence += [Part(f"{first} {verb} {moved} {where} "), Part(_many(len(used), "file"), "files"),
+                         Part(f" in {_many(folders, 'folder')}")]
     return [*sentence, Part(".")] if sentence else []
 
 
@@ -114,7 +116,8 @@ def _network(document: Mapping[str, Any]) -> Sentence:
     if not connections:
         return []
     hosts = list(Counter(row["name"] or row["remote"].rpartition(":")[0] or row["remote"] for row in connections))
-    return [Part("It had "), Part(_many(len(connections), "connection"), "network"), Part(f" to {_many(len(hosts), 'host')}: "), *_listed(hosts), Part(".")]
+    return [Part("It had "), Part(_many(len(connections), "connection"), "network"), Part(f" to {_many(len(hosts), 'host')}: "), *_listed(hosts),
+            Part(".")]
 
 
 def _names(document: Mapping[str, Any]) -> Sentence:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from report.text import visible
+from report.text import command_line, visible
 
-__all__ = ("LONGEST", "shown", "shown_all")
+__all__ = ("LONGEST", "shown", "shown_all", "typed")
 
 LONGEST = 16_384  # signs of one text; the tracer keeps no longer ones, a forged session may
 
@@ -16,6 +17,12 @@ def shown(text: str) -> str:
     if len(text) <= LONGEST:
         return visible(text)
     return f"{visible(text[:LONGEST])}… ({len(text):,} characters)"
+
+
+def typed(words: Sequence[str], longest: int = LONGEST) -> str:
+    """The words as one would type them in a shell, with a mark where the line is cut off."""
+    line = command_line([word[: longest + 1] for word in words[: longest + 1]])
+    return line if len(line) <= longest else f"{line[:longest]}…"
 
 
 def shown_all(value: Any) -> Any:

@@ -9,9 +9,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from report.html.texts import shown
+from report.html.texts import shown, typed
 from report.strings import Strings
-from report.text import command_line
 from tracer.session.reader import Session
 
 __all__ = ("Wording", "socket_address")
@@ -47,7 +46,7 @@ class Wording:
         found = self._known.get((kind, number))
         if found is None:
             text = self._read[kind](number)
-            found = 0 if text is None else self._add(shown(text))
+            found = 0 if text is None else self._add(text)
             self._known[kind, number] = found
         return found
 
@@ -58,15 +57,15 @@ class Wording:
 
     def _text(self, number: int) -> str | None:
         text = self._strings.text(number)
-        return f"{text}…" if text is not None and self._strings.is_cut(number) else text
+        return None if text is None else shown(text) + ("…" if self._strings.is_cut(number) else "")
 
     def _words(self, number: int) -> str | None:
         words, state = self._strings.words(number)
-        return command_line(words) + (" …" if state == "cut" else "") if state in ("whole", "cut") else None
+        return typed(words) + (" …" if state == "cut" else "") if state in ("whole", "cut") else None
 
     def _address(self, number: int) -> str | None:
         entry = self._entries.get(number) if number else None
-        return None if entry is None else socket_address(bytes(entry.data))
+        return None if entry is None else shown(socket_address(bytes(entry.data)))
 
 
 def socket_address(raw: bytes) -> str:

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import bundle
 from setuptools import build_meta
 from setuptools.build_meta import get_requires_for_build_sdist, prepare_metadata_for_build_editable, prepare_metadata_for_build_wheel
+
+from report.web import bundle
 
 __all__ = (
     "build_editable", "build_sdist", "build_wheel", "get_requires_for_build_editable", "get_requires_for_build_sdist",
@@ -33,15 +34,18 @@ def get_requires_for_build_editable(config_settings: _Settings = None) -> list[s
 def build_wheel(wheel_directory: str, config_settings: _Settings = None, metadata_directory: str | None = None) -> str:
     """The wheel, with the bundle in it."""
     bundle.build()
-    return build_meta.build_wheel(wheel_directory, config_settings, metadata_directory)
+    name: str = build_meta.build_wheel(wheel_directory, config_settings, metadata_directory)
+    return name
 
 
 def build_editable(wheel_directory: str, config_settings: _Settings = None, metadata_directory: str | None = None) -> str:
     """The link to this checkout, with the bundle in that."""
     bundle.build()
-    return build_meta.build_editable(wheel_directory, config_settings, metadata_directory)
+    name: str = build_meta.build_editable(wheel_directory, config_settings, metadata_directory)
+    return name
 
 
 def build_sdist(sdist_directory: str, config_settings: _Settings = None) -> str:
     """The sources, without the bundle: whoever installs them builds it."""
-    return build_meta.build_sdist(sdist_directory, config_settings)
+    name: str = build_meta.build_sdist(sdist_directory, config_settings)
+    return name

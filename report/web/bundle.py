@@ -3,8 +3,8 @@
 esbuild comes from npm, which checks it against the hashes in package-lock.json; npm is the one that is installed here, else that of a
 package from PyPI. Nothing is built again unless a source has changed.
 
-    python report/web/bundle.py          build now
-    python report/web/bundle.py check    check the types: tsc, strict
+    python -m report.web.bundle          build now
+    python -m report.web.bundle check    check the types: tsc, strict
 """
 
 from __future__ import annotations
@@ -93,4 +93,6 @@ def _npm() -> Callable[[list[str]], int]:
 
 
 if __name__ == "__main__":
-    sys.exit(check() if sys.argv[1:] == ["check"] else build())
+    if sys.argv[1:] == ["check"]:
+        sys.exit(check())
+    build()

@@ -15,10 +15,11 @@ __all__ = ("command",)
 
 @click.command()
 @click.argument("file", type=click.Path())
-@click.option("-o", "--output", metavar="FILE", help="Write here; without it, FILE with .html in the place of .ebt, in the current folder.")
+@click.option("-o", "--output", metavar="FILE", help="Write here; without it, into the current folder, with .html in the place of .ebt.")
 @click.option("--title", metavar="TEXT", help="What the page is called; without it, the command that was traced.")
 @click.option("--open", "show", is_flag=True, help="Open it in the browser.")
-@click.option("--max-events", type=click.IntRange(1000), metavar="N", help="Calls to keep one by one; the page says what it leaves out. [default: 2,000,000]")
+@click.option("--max-events", type=click.IntRange(1000), metavar="N",
+              help="Calls to keep one by one, 2 million unless given; the page says what it leaves out.")
 @click.option("--force", is_flag=True, help="Overwrite an existing file.")
 def command(file: str, output: str | None, title: str | None, show: bool, max_events: int | None, force: bool) -> None:
     """Make one HTML file of FILE, a session: it opens in any browser, without a network, and holds everything it needs."""

@@ -36,7 +36,8 @@ export function size(octets: number | null | undefined): string {
 
 /** A moment, with as many digits as tell moments apart that are `step` ns away from each other. */
 export function moment(ns: number, step = 1e3): string {
-  const unit = Math.abs(ns) >= 1e9 || step >= 1e7 ? 1e9 : Math.abs(ns) >= 1e6 || step >= 1e4 ? 1e6 : 1e3;
+  if (!ns) return "0";
+  const unit = Math.abs(ns) >= 999_999_500 || step >= 1e9 ? 1e9 : Math.abs(ns) >= 1e6 || step >= 1e6 ? 1e6 : 1e3;
   const digits = Math.min(Math.max(Math.ceil(Math.log10(unit / Math.max(step, 1))), 0), Math.round(Math.log10(unit)));
   const name = unit === 1e9 ? "s" : unit === 1e6 ? "ms" : "µs";
   return `${(ns / unit).toFixed(digits)} ${name}`;

@@ -24,11 +24,11 @@ export interface Head {
   span_ns: number;
   classes: string[];
   /** The calls that took most time. */
-  top: { name: string; total_ns: number; calls: number }[];
+  longest: { name: string; total_ns: number; calls: number }[];
   /** Sums over all syscalls. */
   all_calls: number;
   all_errors: number;
-  all_ns: number;
+  all_total_ns: number;
   calls: number;
   held: number;
   every: number;

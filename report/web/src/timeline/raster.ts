@@ -112,7 +112,7 @@ export function paint(picture: ImageData, columns: Columns, top: number, height:
       for (let y = Math.max(at - tall, top); y < Math.min(at, bottom); y++) if (y >= 0) pixels[y * width + column] = colours[group];
       at -= tall;
     }
-    if (columns.marks[column] & 2) for (let y = Math.max(top + height - 3, 0); y < bottom; y++) pixels[y * width + column] = colours[CLASSES + 1];
+    if (columns.marks[column] & 2) for (let y = Math.max(top + height - 2, 0); y < bottom; y++) pixels[y * width + column] = colours[CLASSES + 1];
   }
 }
 

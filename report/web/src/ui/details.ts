@@ -7,6 +7,7 @@ import type { Call, Table } from "../types";
 import { histogram, pairs, swatch } from "./bits";
 
 const SLOWEST = 20;
+const MOST_WORDS = 1000; // of an argument list
 
 export class Details {
   private readonly root = byId("details");
@@ -90,7 +91,8 @@ export class Details {
     return [
       h("p", { class: "eyebrow" }, `Process ${process.pid ?? "?"}`),
       h("h2", null, h("code", null, process.title)),
-      process.argv.length > 0 && h("pre", { class: "argv" }, process.argv.map((word) => h("span", null, word, "\n"))),
+      process.argv.length > 0 && h("pre", { class: "argv" }, process.argv.slice(0, MOST_WORDS).map((word) => h("span", null, word, "\n")),
+        process.argv.length > MOST_WORDS && many(process.argv.length - MOST_WORDS, "more word")),
       text(table.argv_state[at]) !== "whole" && h("p", { class: "note" }, `Arguments: ${text(table.argv_state[at])}.`),
       pairs(["executable", table.exe[at] ? h("code", null, text(table.exe[at])) : ""], ["interpreter", text(table.interp[at])],
             ["started by", process.parent ? link(app, `process:${process.parent.proc}`, `${process.parent.title} (${process.parent.pid ?? "?"})`) : text(table.ppid[at])],

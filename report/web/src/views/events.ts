@@ -28,7 +28,7 @@ export class EventsView implements View {
         { key: "name", title: "call", width: "minmax(7.5rem, .8fr)", left: true, cell: (call) => h("span", { class: "tree-cell" }, swatch(app.tables.kinds[call.kind].class), h("code", null, call.name)) },
         { key: "args", title: "arguments", width: "minmax(6rem, 4fr)", left: true, cell: (call) => h("span", { class: "args" }, call.args.map(([name, value], place) =>
           [place ? ", " : "", h("span", { class: "quiet-text" }, `${name} `), h("code", null, value.length > 300 ? `${value.slice(0, 300)}…` : value)]).flat()) },
-        { key: "result", title: "result", width: "7rem", cell: (call) => (call.error ? h("span", { class: "bad" }, call.error) : call.notes.includes("never returned") ? h("span", { class: "quiet-text" }, "never returned") : call.result) },
+        { key: "result", title: "result", width: "8.5rem", cell: (call) => (call.error ? h("span", { class: "bad" }, call.error) : call.notes.includes("never returned") ? h("span", { class: "quiet-text" }, "never returned") : call.result) },
         { key: "duration", title: "took", width: "5.5rem", sorts: true, cell: (call) => duration(call.duration) },
       ],
     });
@@ -59,6 +59,6 @@ export class EventsView implements View {
 
   private process(call: Call): HTMLElement {
     const process = this.app.byProc.get(this.app.tables.threads.proc[call.thread]);
-    return h("span", { class: "tree-cell" }, process?.title ?? "?", h("span", { class: "quiet-text" }, ` ${call.tid}`));
+    return h("span", { class: "tree-cell" }, h("span", { class: "clip" }, process?.title ?? "?"), h("span", { class: "quiet-text" }, ` ${call.tid}`));
   }
 }

@@ -15,7 +15,7 @@ export function overview(head: Head, store: Store): HTMLElement {
   fact("fact-errors", count(head.all_errors), "failed", store.link({ view: "events", query: "error:*" }));
   fact("fact-processes", count(head.rows.processes), head.rows.processes === 1 ? "process" : "processes", store.link({ view: "processes" }));
   fact("fact-files", count(head.rows.files), head.rows.files === 1 ? "file" : "files", store.link({ view: "files" }));
-  replace(byId("charts"), head.calls ? activity(head, store) : null, head.top.length ? longest(head, store) : null);
+  replace(byId("charts"), head.calls ? activity(head, store) : null, head.longest.length ? longest(head, store) : null);
   return byId("overview");
 }
 
@@ -82,10 +82,10 @@ function activity(head: Head, store: Store): HTMLElement {
 
 /** Where the time went. */
 function longest(head: Head, store: Store): HTMLElement {
-  const all = head.all_ns;
-  const timed = head.top.some(({ total_ns }) => total_ns);
-  const most = Math.max(...head.top.map(({ total_ns, calls }) => (timed ? total_ns : calls)), 1);
-  const rows = head.top.map(({ name, total_ns, calls }) => h("li", null,
+  const all = head.all_total_ns;
+  const timed = head.longest.some(({ total_ns }) => total_ns);
+  const most = Math.max(...head.longest.map(({ total_ns, calls }) => (timed ? total_ns : calls)), 1);
+  const rows = head.longest.map(({ name, total_ns, calls }) => h("li", null,
     h("a", { href: store.link({ view: "syscalls", selected: `syscall:${name}` }) }, h("code", null, name)),
     bar((timed ? total_ns : calls) / most),
     h("span", { class: "figure" }, timed ? duration(total_ns) : count(calls)),

@@ -17,7 +17,7 @@ const NARROW = 640;
 
 export class TimelineView implements View {
   readonly root: HTMLElement;
-  private readonly canvas = h("canvas", { class: "timeline-canvas", tabindex: "0", role: "application", "aria-label":
+  private readonly canvas = h("canvas", { class: "timeline-canvas", "data-read": "yes", tabindex: "0", role: "application", "aria-label":
     "Timeline of processes and their calls. Plus and minus zoom, the left and right arrows move, comma and period go from call to call." });
   private readonly scroller: HTMLElement;
   private readonly space = h("div", { class: "timeline-space" });
