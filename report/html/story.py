@@ -79,8 +79,8 @@ def _calls(document: Mapping[str, Any]) -> Sentence:
     most = max(syscalls, key=lambda row: row["total_ns"])
     spent = [Part(" Most time went to "), Part(shown(most["name"]), f"syscalls?sel={most['name']}", code=True),
              Part(f": {duration(most['total_ns'])}.")] if most["total_ns"] else []
-    failed = [Part(", and "), Part(f"{count(errors)} of them", "events?q=error:*"), Part(" failed.")] if errors else [Part("; none failed.")]
-    return [Part("The kernel was asked for something "), Part("once" if calls == 1 else f"{count(calls)} times", "syscalls"), *failed, *spent]
+    failed = [Part("; "), Part(f"{count(errors)} of them", "events?q=error:*"), Part(" failed.")] if errors else [Part("; none failed.")]
+    return [Part("It made "), Part(_many(calls, "system call"), "syscalls"), *failed, *spent]
 
 
 def _files(document: Mapping[str, Any]) -> Sentence:
@@ -125,8 +125,8 @@ def _names(document: Mapping[str, Any]) -> Sentence:
     if not lookups:
         return []
     names = list(dict.fromkeys(row["name"] for row in lookups))
-    failed = len({row["name"] for row in lookups if row["status"] != "ok"})
-    end = f"; {count(failed)} of them not always with success." if failed else "."
+    failed = len(names) - len({row["name"] for row in lookups if row["status"] == "ok"})
+    end = f"; {count(failed)} of them in vain." if failed else "."
     return [Part("It looked up "), Part(_many(len(names), "name"), "network"), Part(": "), *_listed(names), Part(end)]
 
 

@@ -74,7 +74,7 @@ class Reader:
 
     def text(self, selector: str = "main") -> str:
         """What is in sight there."""
-        return str(self.js("return document.querySelector(arguments[0])?.innerText ?? ''", selector))
+        return str(self.js("const one = document.querySelector(arguments[0]); return one?.checkVisibility() ? one.innerText : ''", selector))
 
     def shows(self, words: str, selector: str = "main") -> None:
         self.wait(lambda: words in self.text(selector))

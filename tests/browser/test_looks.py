@@ -73,7 +73,6 @@ def test_print(show: Show) -> None:
     reader.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
     assert not reader.one("#tabs").is_displayed()
     assert not reader.one("#search").is_displayed()
-    assert reader.js("return document.body.scrollHeight === document.querySelector('main').scrollHeight + document.querySelector('.top').offsetHeight") in (True, False)
     assert len(reader.driver.print_page()) > 10_000
     reader.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
 
@@ -93,5 +92,5 @@ def test_nothing_that_a_program_says_runs(show: Show, text: str) -> None:
     reader.shows(shown(f"/d/{text}"))
     reader.all(".row")[0].click()
     reader.shows(shown(f"/d/{text}"), "#details")
-    reader.search(f'"{text}"' if '"' not in text else "alert")
+    reader.search(f'"{shown(text)}"')
     assert reader.js("return [window.hit, document.querySelectorAll('main img, main script, #details img').length]") == [None, 0]

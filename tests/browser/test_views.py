@@ -24,7 +24,7 @@ def totals(tmp_path: Path) -> Totals:
 def test_every_view_has_something_to_show(show: Show) -> None:
     reader = show(shop())
     assert [tab.get_attribute("id") for tab in reader.all("#tabs a")] == [f"tab-{view}" for view in VIEWS]
-    for view, words in zip(VIEWS, ("Ledger", "Fit", "reader --all", "file0.txt", "192.0.2.7:443", "openat", "/data/set0/file0.txt")):
+    for view, words in zip(VIEWS, ("Ledger", "Fit", "--all", "set0/", "192.0.2.7:443", "openat", "/data/set0/file0.txt")):
         reader.go(view)
         reader.shows(words)
         assert reader.one(f"#tab-{view}").get_attribute("aria-current") == "page"
@@ -83,7 +83,7 @@ def test_processes_stand_under_their_parents(show: Show) -> None:
     assert reader.rows()[2][4] == "2"
     reader.all(".row")[1].click()
     reader.shows("/usr/bin/reader", "#details")
-    assert reader.address == "processes?sel=process:2"
+    reader.wait(lambda: reader.address == "processes?sel=process:2")
 
 
 def test_a_call_is_told_in_full(show: Show) -> None:

@@ -32,8 +32,8 @@ def test_processes() -> None:
 
 def test_calls() -> None:
     rows = [{"name": "read", "calls": 2, "errors": 0, "total_ns": 10}, {"name": "open", "calls": 1, "errors": 1, "total_ns": 2000}]
-    assert told(syscalls=rows)[1] == "The kernel was asked for something 3 times, and 1 of them failed. Most time went to open: 2.00 us."
-    assert told(syscalls=[{**rows[0], "calls": 1, "total_ns": 0}])[1] == "The kernel was asked for something once; none failed."
+    assert told(syscalls=rows)[1] == "It made 3 system calls; 1 of them failed. Most time went to open: 2.00 us."
+    assert told(syscalls=[{**rows[0], "calls": 1, "total_ns": 0}])[1] == "It made 1 system call; none failed."
 
 
 def test_files() -> None:
@@ -45,8 +45,8 @@ def test_names_looked_for_and_looked_up() -> None:
     missing = {"name": "libx.so", "error": "ENOENT", "found": None, "tries": 12}
     assert told(searches=[missing, {**missing, "found": "/lib/libx.so"}, {**missing, "error": "EACCES"}])[1] == (
         "It looked in vain for 1 name, most often for libx.so (12 tries).")
-    lookups = [{"name": "a.example", "status": "ok"}, {"name": "b.example", "status": "NXDOMAIN"}, {"name": "b.example", "status": "ok"}]
-    assert told(dns=lookups)[1] == "It looked up 2 names: a.example, b.example; 1 of them not always with success."
+    lookups = [{"name": "a.example", "status": "ok"}, {"name": "b.example", "status": "NXDOMAIN"}, {"name": "b.example", "status": "lost"}]
+    assert told(dns=lookups)[1] == "It looked up 2 names: a.example, b.example; 1 of them in vain."
 
 
 def test_connections_by_host() -> None:

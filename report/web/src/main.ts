@@ -86,7 +86,7 @@ async function start(): Promise<void> {
   show(app);
   void details.update();
   await filter();
-  document.documentElement.dataset.ready = "yes";
+  document.documentElement.dataset.ready = performance.now().toFixed();
 }
 
 /** Resolves when all of the file has been read. */

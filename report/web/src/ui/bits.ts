@@ -27,13 +27,14 @@ export function histogram(counts: number[], label: string, tell: (ns: number) =>
   const last = Math.max(counts.length - 1 - [...counts].reverse().findIndex(Boolean), first + 5);
   const some = counts.slice(first, last + 2);
   const most = Math.max(...some, 1);
-  const [width, height, foot] = [24, 84, 18];
+  const [width, height, foot] = [Math.max(Math.floor(300 / some.length), 9), 84, 18];
+  const every = Math.ceil(46 / width);
   const bars = some.map((count, place) => {
     const tall = count ? Math.max((count / most) * height, 1.5) : 0;
     const title = s("title", null, `${tell(first + place ? 2 ** (first + place + 6) : 0)} to ${tell(2 ** (first + place + 7))}: ${count.toLocaleString("en-US")}`);
     return [s("rect", { x: place * width + 1, y: height - tall, width: width - 2, height: tall, rx: 1.5 }),
             s("rect", { class: "hover", x: place * width, y: 0, width, height }, title),
-            place % 2 ? s("text", { x: place * width, y: height + 13, "text-anchor": "middle" }, tell(2 ** (first + place + 6))) : ""];
+            place % every === Math.floor(every / 2) ? s("text", { x: place * width, y: height + 13, "text-anchor": "middle" }, tell(2 ** (first + place + 6))) : ""];
   });
   return s("svg", { class: "histogram", role: "img", "aria-label": label, viewBox: `-14 0 ${some.length * width + 28} ${height + foot}`,
                     width: some.length * width + 28, height: height + foot }, bars.flat());

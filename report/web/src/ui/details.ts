@@ -156,7 +156,7 @@ export class Details {
     const filtered = app.store.state.query || app.store.state.range;
     return [
       h("p", { class: "eyebrow" }, "System call"), h("h2", null, h("code", null, name)),
-      pairs(["calls", count(get("calls"))], ["errors", h("span", { class: get("errors") ? "bad" : null }, `${count(get("errors"))} (${percent(get("errors"), get("calls"))})`)],
+      pairs(["calls", count(get("calls"))], ["errors", h("span", { class: get("errors") ? "bad" : null }, get("errors") ? `${count(get("errors"))} (${percent(get("errors"), get("calls"))})` : "0")],
             ["never returned", get("unfinished") ? count(get("unfinished")) : ""], ["time in all", duration(get("total_ns"))],
             ["median", duration(table.p50_ns[row] as number | null)], ["99 % within", duration(table.p99_ns[row] as number | null)], ["longest", duration(get("max_ns"))],
             ["bytes", get("bytes") ? size(get("bytes")) : ""]),

@@ -9,7 +9,7 @@ export interface Column<Row> {
   cell: (row: Row) => Child;
   left?: boolean;
   sorts?: boolean;
-  wide?: boolean; // left out where there is little room
+  room?: "some" | "much"; // left out where there is less
   hint?: string;
 }
 
@@ -52,9 +52,10 @@ export class DataTable<Row> {
     this.canvas = h("div", { class: "table-canvas" }, this.sheet);
     this.body = h("div", { class: "table-body", tabindex: "0", role: "table", "aria-label": options.label }, this.header, this.canvas);
     this.root = h("div", { class: "table" }, this.body);
-    const narrow = options.columns.filter(({ wide }) => !wide);
-    this.root.style.setProperty("--tracks", options.columns.map(({ width }) => width).join(" "));
-    this.root.style.setProperty("--tracks-narrow", narrow.map(({ width }) => width).join(" "));
+    const tracks = (...rooms: (string | undefined)[]): string => options.columns.filter(({ room }) => rooms.includes(room)).map(({ width }) => width).join(" ");
+    this.root.style.setProperty("--tracks-much", tracks(undefined, "some", "much"));
+    this.root.style.setProperty("--tracks-some", tracks(undefined, "some"));
+    this.root.style.setProperty("--tracks-little", tracks(undefined).replace(/minmax\([^,]+,/g, "minmax(0,"));
     this.body.addEventListener("scroll", () => this.scrolled());
     this.body.addEventListener("wheel", (event) => this.wheeled(event), { passive: false });
     this.body.addEventListener("keydown", (event) => this.pressed(event));
@@ -161,7 +162,7 @@ export class DataTable<Row> {
     const cells = columns.map((column) => {
       const content = column.cell(row);
       const title = typeof content === "string" && content.length > 24 ? content : null;
-      return h("div", { class: `cell${column.left ? " left" : ""}${column.wide ? " wide" : ""}`, role: "cell", title }, content);
+      return h("div", { class: kindOf(column), role: "cell", title }, content);
     });
     return h("div", {
       class: `row${marked ? " marked" : ""}${place === this.active ? " active" : ""}`, role: "row", "aria-rowindex": place + 1,
@@ -175,13 +176,12 @@ export class DataTable<Row> {
 
   private titles(): void {
     replace(this.header, this.options.columns.map((column) => {
-      const side = `cell${column.left ? " left" : ""}${column.wide ? " wide" : ""}`;
       const now = this.sorted?.key === column.key ? (this.sorted.descending ? "descending" : "ascending") : null;
       const mark = now ? h("span", { class: "arrow", "aria-hidden": "true" }, now === "descending" ? "↓" : "↑") : null;
       const title = column.sorts && this.options.sort
         ? h("button", { type: "button", title: column.hint ?? `Sort by ${column.title}`, onclick: () => this.resort(column.key) }, column.title, mark)
         : h("span", { title: column.hint }, column.title);
-      return h("div", { class: side, role: "columnheader", "aria-sort": now }, title);
+      return h("div", { class: kindOf(column), role: "columnheader", "aria-sort": now }, title);
     }));
   }
 
@@ -190,4 +190,8 @@ export class DataTable<Row> {
     this.markSort(key, descending);
     this.options.sort?.(key, descending);
   }
+}
+
+function kindOf({ left, room }: { left?: boolean; room?: string }): string {
+  return `cell${left ? " left" : ""}${room ? ` room-${room}` : ""}`;
 }

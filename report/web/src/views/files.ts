@@ -43,12 +43,12 @@ export class FilesView implements View {
       choose: (one) => (one.file >= 0 ? app.store.set({ selected: `file:${one.file}` }) : this.fold(one)),
       columns: [
         { key: "name", title: "path", width: "minmax(14rem, 4fr)", left: true, cell: (one) => this.name(one) },
-        { key: "share", title: "", width: "minmax(4rem, 1fr)", wide: true, left: true, cell: (one) => bar(this.moved(one) / Math.max(this.moved(this.top), 1)) },
+        { key: "share", title: "", width: "minmax(4rem, 1fr)", room: "much", left: true, cell: (one) => bar(this.moved(one) / Math.max(this.moved(this.top), 1)) },
         { key: "read", title: "read", width: "5.5rem", cell: ({ sums }) => (sums.read_bytes ? size(sums.read_bytes) : "–") },
-        { key: "written", title: "written", width: "5.5rem", cell: ({ sums }) => (sums.written_bytes ? size(sums.written_bytes) : "–") },
-        { key: "opens", title: "opens", width: "4.5rem", wide: true, cell: ({ sums }) => count(sums.opens) },
+        { key: "written", title: "written", width: "5.5rem", room: "some", cell: ({ sums }) => (sums.written_bytes ? size(sums.written_bytes) : "–") },
+        { key: "opens", title: "opens", width: "4.5rem", room: "much", cell: ({ sums }) => count(sums.opens) },
         { key: "errors", title: "errors", width: "4.5rem", cell: ({ sums }) => (sums.errors ? h("span", { class: "bad" }, count(sums.errors)) : "–") },
-        { key: "time", title: "time", width: "5rem", wide: true, cell: ({ sums }) => (sums.time_ns ? duration(sums.time_ns) : "–") },
+        { key: "time", title: "time", width: "5rem", room: "much", cell: ({ sums }) => (sums.time_ns ? duration(sums.time_ns) : "–") },
       ],
     });
     const fields = (row: number) => ({
@@ -63,10 +63,10 @@ export class FilesView implements View {
       columns: [
         { key: "path", title: "path", width: "minmax(14rem, 5fr)", left: true, cell: (row) => h("code", { class: "end" }, h("bdi", null, text(files.path[row]))) },
         { key: "read_bytes", title: "read", width: "5.5rem", cell: bytes("read_bytes") },
-        { key: "written_bytes", title: "written", width: "5.5rem", cell: bytes("written_bytes") },
-        { key: "reads", title: "reads", width: "4.5rem", wide: true, cell: (row) => count(number(files.reads[row])) },
-        { key: "writes", title: "writes", width: "4.5rem", wide: true, cell: (row) => count(number(files.writes[row])) },
-        { key: "opens", title: "opens", width: "4.5rem", wide: true, cell: (row) => count(number(files.opens[row])) },
+        { key: "written_bytes", title: "written", width: "5.5rem", room: "some", cell: bytes("written_bytes") },
+        { key: "reads", title: "reads", width: "4.5rem", room: "much", cell: (row) => count(number(files.reads[row])) },
+        { key: "writes", title: "writes", width: "4.5rem", room: "much", cell: (row) => count(number(files.writes[row])) },
+        { key: "opens", title: "opens", width: "4.5rem", room: "much", cell: (row) => count(number(files.opens[row])) },
         { key: "errors", title: "errors", width: "4.5rem", cell: (row) => (files.errors[row] ? h("span", { class: "bad" }, count(number(files.errors[row]))) : "–") },
       ],
     });
@@ -80,8 +80,8 @@ export class FilesView implements View {
         { key: "name", title: "name", width: "minmax(9rem, 2fr)", left: true, cell: (row) => h("code", null, text(searches.name[row])) },
         { key: "tries", title: "tries", width: "4.5rem", cell: (row) => count(number(searches.tries[row])) },
         { key: "error", title: "error", width: "6.5rem", left: true, cell: (row) => h("span", { class: searches.found[row] ? null : "bad" }, text(searches.error[row])) },
-        { key: "folders", title: "looked for in", width: "minmax(9rem, 3fr)", left: true, wide: true, cell: (row) => (searches.folders[row] as string[]).join("  ") },
-        { key: "found", title: "found later", width: "minmax(7rem, 2fr)", left: true, wide: true, cell: (row) => text(searches.found[row]) || "–" },
+        { key: "folders", title: "looked for in", width: "minmax(9rem, 3fr)", left: true, room: "much", cell: (row) => (searches.folders[row] as string[]).join("  ") },
+        { key: "found", title: "found later", width: "minmax(7rem, 2fr)", left: true, room: "much", cell: (row) => text(searches.found[row]) || "–" },
       ],
     });
     this.switches = h("div", { class: "switch", role: "tablist", "aria-label": "How files are shown" });

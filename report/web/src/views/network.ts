@@ -31,17 +31,17 @@ export class NetworkView implements View {
     const bytes = (field: string) => (row: number) => size(table[field][row] as number | null);
     const columns: (ListColumn | false)[] = [
       { key: "remote", title: "remote", width: "minmax(11rem, 3fr)", left: true, cell: (row) => this.who(text(table.name?.[row]), text(table.remote[row])) },
-      { key: "protocol", title: "protocol", width: "5.5rem", left: true, cell: (row) => text(table.protocol[row]) },
-      has("direction") && { key: "direction", title: "direction", width: "6rem", left: true, wide: true, cell: (row: number) => text(table.direction[row]) },
-      { key: "local", title: "local", width: "minmax(8rem, 2fr)", left: true, wide: true, cell: (row) => h("code", null, text(table.local[row])) },
-      has("state") && { key: "state", title: "state", width: "7.5rem", left: true, wide: true, cell: (row: number) => text(table.state[row]).toLowerCase() },
-      { key: "opened_ns", title: "opened", width: "6rem", cell: (row) => (table.opened_ns[row] === null ? "before" : moment(number(table.opened_ns[row]))) },
-      has("connect_ms") && { key: "connect_ms", title: "connect", width: "5.5rem", wide: true, cell: (row: number) => milli(table.connect_ms[row]) },
-      has("rtt_ms") && { key: "rtt_ms", title: "RTT", width: "5.5rem", cell: (row: number) => milli(table.rtt_ms[row]) },
-      has("retransmits") && { key: "retransmits", title: "resent", width: "4.5rem", wide: true, cell: (row: number) => text(table.retransmits[row]) || "–" },
+      { key: "protocol", title: "protocol", width: "5.5rem", left: true, room: "some", cell: (row) => text(table.protocol[row]) },
+      has("direction") && { key: "direction", title: "direction", width: "6rem", left: true, room: "much", cell: (row: number) => text(table.direction[row]) },
+      { key: "local", title: "local", width: "minmax(8rem, 2fr)", left: true, room: "much", cell: (row) => h("code", null, text(table.local[row])) },
+      has("state") && { key: "state", title: "state", width: "7.5rem", left: true, room: "much", cell: (row: number) => text(table.state[row]).toLowerCase() },
+      { key: "opened_ns", title: "opened", width: "6rem", room: "some", cell: (row) => (table.opened_ns[row] === null ? "before" : moment(number(table.opened_ns[row]))) },
+      has("connect_ms") && { key: "connect_ms", title: "connect", width: "5.5rem", room: "much", cell: (row: number) => milli(table.connect_ms[row]) },
+      has("rtt_ms") && { key: "rtt_ms", title: "RTT", width: "5.5rem", room: "some", cell: (row: number) => milli(table.rtt_ms[row]) },
+      has("retransmits") && { key: "retransmits", title: "resent", width: "4.5rem", room: "much", cell: (row: number) => text(table.retransmits[row]) || "–" },
       has("sent_bytes") && { key: "sent_bytes", title: "sent", width: "5.5rem", cell: bytes("sent_bytes") },
       has("received_bytes") && { key: "received_bytes", title: "received", width: "5.5rem", cell: bytes("received_bytes") },
-      has("pid") && { key: "pid", title: "pid", width: "5rem", wide: true, cell: (row: number) => text(table.pid[row]) },
+      has("pid") && { key: "pid", title: "pid", width: "5rem", room: "much", cell: (row: number) => text(table.pid[row]) },
     ];
     return new ListView(this.app, {
       name: "Connections", what: ["connection", "connections"], table, sort: { key: "opened_ns", descending: false }, selects: (row) => `connection:${row}`,
@@ -62,11 +62,11 @@ export class NetworkView implements View {
                           class: "network", is: [text(table.status[row]) === "ok" ? "" : "failed", text(table.type[row]).toLowerCase()], error: text(table.status[row]) }),
       columns: [
         { key: "name", title: "name", width: "minmax(10rem, 3fr)", left: true, cell: (row) => h("code", null, text(table.name[row])) },
-        { key: "type", title: "type", width: "4rem", left: true, cell: (row) => text(table.type[row]) },
+        { key: "type", title: "type", width: "4rem", left: true, room: "some", cell: (row) => text(table.type[row]) },
         { key: "status", title: "answer", width: "6.5rem", left: true, cell: (row) => h("span", { class: table.status[row] === "ok" ? null : "bad" }, text(table.status[row])) },
-        { key: "addresses", title: "addresses", width: "minmax(8rem, 3fr)", left: true, wide: true, cell: (row) => (table.addresses[row] as string[]).join(", ") || "–" },
-        { key: "via", title: "via", width: "5rem", left: true, wide: true, cell: (row) => text(table.via[row]) },
-        { key: "at_ns", title: "asked", width: "6rem", cell: (row) => moment(number(table.at_ns[row])) },
+        { key: "addresses", title: "addresses", width: "minmax(8rem, 3fr)", left: true, room: "much", cell: (row) => (table.addresses[row] as string[]).join(", ") || "–" },
+        { key: "via", title: "via", width: "5rem", left: true, room: "much", cell: (row) => text(table.via[row]) },
+        { key: "at_ns", title: "asked", width: "6rem", room: "some", cell: (row) => moment(number(table.at_ns[row])) },
         { key: "latency_ns", title: "took", width: "5.5rem", cell: (row) => duration(table.latency_ns[row] as number | null) },
       ],
     });

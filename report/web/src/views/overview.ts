@@ -15,7 +15,8 @@ export function overview(head: Head, store: Store): HTMLElement {
   fact("fact-errors", count(head.all_errors), "failed", store.link({ view: "events", query: "error:*" }));
   fact("fact-processes", count(head.rows.processes), head.rows.processes === 1 ? "process" : "processes", store.link({ view: "processes" }));
   fact("fact-files", count(head.rows.files), head.rows.files === 1 ? "file" : "files", store.link({ view: "files" }));
-  replace(byId("charts"), head.calls ? activity(head, store) : null, head.longest.length ? longest(head, store) : null);
+  replace(byId("activity"), head.calls ? activity(head, store) : null);
+  replace(byId("longest"), head.longest.length ? longest(head, store) : null);
   return byId("overview");
 }
 

@@ -20,14 +20,14 @@ export class ProcessesView implements View {
       empty: "No process fits the search and the range of time.",
       columns: [
         { key: "title", title: "process", width: "minmax(14rem, 3fr)", left: true, cell: (process) => this.title(process) },
-        { key: "pid", title: "pid", width: "4.5rem", cell: (process) => String(process.pid ?? "?") },
-        { key: "life", title: "lifetime", width: "minmax(8rem, 2fr)", left: true, wide: true, cell: (process) => this.life(process) },
+        { key: "pid", title: "pid", width: "4.5rem", room: "some", cell: (process) => String(process.pid ?? "?") },
+        { key: "life", title: "lifetime", width: "minmax(8rem, 2fr)", left: true, room: "much", cell: (process) => this.life(process) },
         { key: "lived", title: "lived", width: "5rem", cell: ({ index }) => duration(table.lifetime_ns[index] as number | null) },
-        { key: "exit", title: "exit", width: "5rem", cell: ({ index }) => this.exit(index) },
+        { key: "exit", title: "exit", width: "5rem", room: "some", cell: ({ index }) => this.exit(index) },
         { key: "calls", title: "calls", width: "5.5rem", cell: (process) => count(process.calls) },
-        { key: "cpu", title: "CPU", width: "5rem", wide: true, cell: ({ index }) => duration(table.cpu_ns[index] as number | null) },
-        { key: "peak", title: "peak", width: "5rem", wide: true, cell: ({ index }) => size(table.peak_rss_bytes[index] as number | null) },
-        { key: "threads", title: "threads", width: "4.5rem", wide: true, cell: ({ index }) => text(table.threads[index]) },
+        { key: "cpu", title: "CPU", width: "5rem", room: "much", cell: ({ index }) => duration(table.cpu_ns[index] as number | null) },
+        { key: "peak", title: "peak", width: "5rem", room: "much", cell: ({ index }) => size(table.peak_rss_bytes[index] as number | null) },
+        { key: "threads", title: "threads", width: "4.5rem", room: "much", cell: ({ index }) => text(table.threads[index]) },
       ],
     });
     this.root = h("section", { class: "view list", "aria-label": "Processes" }, this.summary, this.table.root);

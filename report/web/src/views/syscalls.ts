@@ -31,8 +31,8 @@ export class SyscallsView implements View {
 
   constructor(private readonly app: App) {
     this.groups = new Map(app.tables.kinds.map((kind) => [kind.name, kind.class]));
-    const time = (key: "total" | "max" | "p50" | "p99", title: string, hint: string, wide = false) =>
-      ({ key, title, hint, wide, width: "5.5rem", sorts: true, cell: (row: Row) => duration(row[key]) });
+    const time = (key: "total" | "max" | "p50" | "p99", title: string, hint: string, room?: "some" | "much") =>
+      ({ key, title, hint, room, width: "5.5rem", sorts: true, cell: (row: Row) => duration(row[key]) });
     this.table = new DataTable<Row>({
       label: "System calls", key: ({ name }) => `syscall:${name}`, choose: ({ name }) => app.store.set({ selected: `syscall:${name}` }),
       empty: "No call fits the search and the range of time.",
@@ -44,10 +44,10 @@ export class SyscallsView implements View {
         { key: "name", title: "call", width: "minmax(10rem, 2fr)", left: true, sorts: true, cell: ({ name, group }) => h("span", { class: "tree-cell" }, swatch(group), h("code", null, name)) },
         { key: "calls", title: "calls", width: "6rem", sorts: true, cell: ({ calls }) => count(calls) },
         { key: "errors", title: "errors", width: "5rem", sorts: true, cell: ({ errors }) => (errors ? h("span", { class: "bad" }, count(errors)) : "–") },
-        { key: "share", title: "", width: "minmax(4rem, 1.4fr)", left: true, wide: true, cell: (row) => bar((row.total ?? 0) / Math.max(...this.rows.map(({ total }) => total ?? 0), 1), `c${row.group}`) },
-        time("total", "time", "Time in all calls together, waiting included"), time("p50", "median", "Half of the calls took no longer", true),
-        time("p99", "p99", "99 of 100 calls took no longer", true), time("max", "longest", "The longest call"),
-        { key: "bytes", title: "bytes", width: "5.5rem", sorts: true, wide: true, cell: ({ bytes }) => (bytes ? size(bytes) : "–") },
+        { key: "share", title: "", width: "minmax(4rem, 1.4fr)", left: true, room: "much", cell: (row) => bar((row.total ?? 0) / Math.max(...this.rows.map(({ total }) => total ?? 0), 1), `c${row.group}`) },
+        time("total", "time", "Time in all calls together, waiting included"), time("p50", "median", "Half of the calls took no longer", "some"),
+        time("p99", "p99", "99 of 100 calls took no longer", "some"), time("max", "longest", "The longest call", "some"),
+        { key: "bytes", title: "bytes", width: "5.5rem", sorts: true, room: "much", cell: ({ bytes }) => (bytes ? size(bytes) : "–") },
       ],
     });
     this.table.markSort("total", true);

@@ -8,17 +8,22 @@ type Test = (row: number) => boolean;
 
 /** The rows that have all terms and touch the range, in the order of start. */
 export function search(store: Store, query: string, range: Range | null): Uint32Array {
-  const tests = parse(query).map((term) => testOf(store, term));
-  const found = new Uint32Array(store.rows);
   const { start, duration } = store;
-  const upto = range ? firstAfter(start, range.to) : store.rows;
+  const found = new Uint32Array(range ? firstAfter(start, range.to) : store.rows);
   let many = 0;
-  next: for (let row = 0; row < upto; row++) {
-    if (range && start[row] + duration[row] < range.from) continue;
-    for (const test of tests) if (!test(row)) continue next;
-    found[many++] = row;
-  }
+  for (let row = 0; row < found.length; row++) if (!range || start[row] + duration[row] >= range.from) found[many++] = row;
+  // Term by term, each a loop of its own that the browser's compiler knows well: one loop over all terms takes twice as long
+  for (const term of parse(query)) many = keep(found, many, testOf(store, term));
   return found.slice(0, many);
+}
+
+function keep(rows: Uint32Array, many: number, test: Test): number {
+  let kept = 0;
+  for (let place = 0; place < many; place++) {
+    const row = rows[place];
+    if (test(row)) rows[kept++] = row;
+  }
+  return kept;
 }
 
 /** The first row that starts after this moment. */

@@ -33,7 +33,7 @@ function bitsOf(wide: Wide, row: number, shift: number, bits: number, signed: bo
 function word(store: Store, what: string, value: bigint): string {
   switch (what) {
     case "path": case "string": case "argv": case "sockaddr":
-      return value ? (store.texts[Number(value)] ?? "?") : "?";
+      return value ? store.texts[Number(value)] || '""' : "?";
     case "dirfd": return value === BigInt(AT_FDCWD) ? "." : value.toString();
     case "address": case "pointer": case "command": return value ? `0x${BigInt.asUintN(64, value).toString(16)}` : "0";
     case "flags": return value ? `0x${BigInt.asUintN(32, value).toString(16)}` : "0";
