@@ -22,10 +22,9 @@ from report.html.choice import Choice, Survey
 from report.html.kinds import Kind, kinds_of
 from report.html.levels import Levels, Tally
 from report.html.packing import Pack, pack, zigzag
-from report.html.wording import Wording
+from report.html.wording import SPOKEN, Wording
 from report.order import take
 from report.selection import selected
-from report.strings import Strings
 from report.types import Columns
 from tracer.records import SYSNO_LIMIT, CallFlag
 from tracer.session.format import BlockKind
@@ -56,7 +55,7 @@ class Events:
     levels: Levels
 
 
-def events_of(session: Session, strings: Strings, until_ns: int, most: int) -> Events:
+def events_of(session: Session, until_ns: int, most: int) -> Events:
     """Gather them: at most ``most`` one by one. ``until_ns``: where the session ended, ns after its start."""
     survey = Survey()
     kept: list[Columns] | None = []
@@ -77,7 +76,7 @@ def events_of(session: Session, strings: Strings, until_ns: int, most: int) -> E
         parts.append(rows if choice.every == 1 else take(rows, choice.kept(batch, before)))
         before += len(rows["kind"])
     rows = _in_order(parts)
-    wording = Wording(session, strings)
+    wording = Wording(session)
     columns = pack(_coded(rows, kinds, wording))
     threads = list(zip((survey.threads >> _HALF).tolist(), (survey.threads & _LOW).tolist(), strict=True))
     return Events(survey, choice, len(rows["kind"]), kinds, threads, wording.texts, columns, tally.levels())
@@ -151,5 +150,5 @@ def _name_strings(values: NDArray[np.uint64], slot: str, kinds: list[Kind], boun
     """Put the indices of texts in the place of ids, kind by kind."""
     for kind, first, bound in zip(kinds, bounds, bounds[1:], strict=False):
         for argument in kind.arguments:
-            if argument.slot == slot and argument.kind in wording.spoken and first < bound:
+            if argument.slot == slot and argument.kind in SPOKEN and first < bound:
                 values[first:bound] = wording.indices(values[first:bound], argument.kind)

@@ -6,13 +6,13 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from report.html.texts import shown_all
+from report.html.texts import shown, shown_all
 
 __all__ = ("LONG_TABLES", "as_columns", "compact", "head_of", "tables_of")
 
 LONG_TABLES = ("syscalls", "processes", "files", "searches", "connections", "dns")
 _LONGEST = 8  # syscalls that the first view shows
-_PLAIN = (int, float, bool, type(None))
+_PLAIN = {int, float, bool, type(None)}
 
 
 def head_of(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -34,11 +34,14 @@ def as_columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
     """Rows with the same fields as one list for each field."""
     if not rows:
         return {}
-    columns = {}
-    for field in rows[0]:
-        values = [row[field] for row in rows]
-        columns[field] = values if all(type(value) in _PLAIN for value in values) else [shown_all(value) for value in values]
-    return columns
+    return {field: _shown_column([row[field] for row in rows]) for field in rows[0]}
+
+
+def _shown_column(values: list[Any]) -> list[Any]:
+    kinds = set(map(type, values))
+    if kinds <= _PLAIN:
+        return values
+    return list(map(shown, values)) if kinds == {str} else list(map(shown_all, values))
 
 
 def compact(value: Any) -> bytes:

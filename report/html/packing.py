@@ -49,7 +49,7 @@ def pack(columns: Mapping[str, NDArray[Any]]) -> Pack:
     return Pack(directory, streams)
 
 
-def deflated(data: bytes, level: int = 6) -> str:
+def deflated(data: bytes, level: int) -> str:
     """One raw deflate stream as base64."""
     squeezer = zlib.compressobj(level, zlib.DEFLATED, _RAW)
     return b64encode(squeezer.compress(data) + squeezer.flush()).decode("ascii")

@@ -32,5 +32,5 @@ def shown_all(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: shown_all(part) for name, part in value.items()}
     if isinstance(value, (list, tuple)):
-        return [shown_all(part) for part in value]
+        return [shown_all(part) for part in value] if value else []
     return value

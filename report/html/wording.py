@@ -10,44 +10,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from report.html.texts import shown, typed
-from report.strings import Strings
+from tracer.records import StringFlag
 from tracer.session.reader import Session
+from tracer.session.strings import StringEntry
 
-__all__ = ("Wording", "socket_address")
+__all__ = ("SPOKEN", "Wording", "socket_address")
 
 _MOST_TEXT = 1 << 26  # signs of all texts together
 _LEFT_OUT = "(text left out)"
 
 
 class Wording:
-    """Numbers the texts in the order in which they are first asked for; 0 is what could not be read, or was lost."""
+    """Numbers the texts, each kind of argument for itself; 0 is what could not be read, or was lost."""
 
-    def __init__(self, session: Session, strings: Strings) -> None:
+    def __init__(self, session: Session) -> None:
         self.texts = [""]
-        self._strings = strings
         self._entries = session.strings()
         self._room = _MOST_TEXT
-        self._known: dict[tuple[str, int], int] = {}
-        self._read: dict[str, Callable[[int], str | None]] = {
-            "path": self._text, "string": self._text, "argv": self._words, "sockaddr": self._address}
-
-    @property
-    def spoken(self) -> frozenset[str]:
-        """The kinds of arguments whose values are ids of texts."""
-        return frozenset(self._read)
+        self._known: dict[str, dict[int, int]] = {kind: {} for kind in _READERS}
 
     def indices(self, ids: NDArray[np.uint64], kind: str) -> NDArray[np.uint64]:
-        """The index of the text of each id."""
+        """The index of the text of each id; ``kind`` is one of SPOKEN."""
         different, places = np.unique(ids, return_inverse=True)
-        found: NDArray[np.uint64] = np.array([self._index(number, kind) for number in different.tolist()], np.uint64)[places]
-        return found
-
-    def _index(self, number: int, kind: str) -> int:
-        found = self._known.get((kind, number))
-        if found is None:
-            text = self._read[kind](number)
-            found = 0 if text is None else self._add(text)
-            self._known[kind, number] = found
+        known, read = self._known[kind], _READERS[kind]
+        fresh = np.array([number for number in different.tolist() if number not in known], np.uint64)
+        for number, entry in zip(fresh.tolist(), self._entries.many(fresh), strict=True):
+            known[number] = self._add(read(entry)) if number and entry is not None else 0
+        found: NDArray[np.uint64] = np.array([known[number] for number in different.tolist()], np.uint64)[places]
         return found
 
     def _add(self, text: str) -> int:
@@ -55,17 +44,23 @@ class Wording:
         self.texts.append(text if self._room >= 0 else _LEFT_OUT)
         return len(self.texts) - 1
 
-    def _text(self, number: int) -> str | None:
-        text = self._strings.text(number)
-        return None if text is None else shown(text) + ("…" if self._strings.is_cut(number) else "")
 
-    def _words(self, number: int) -> str | None:
-        words, state = self._strings.words(number)
-        return typed(words) + (" …" if state == "cut" else "") if state in ("whole", "cut") else None
+def _text(entry: StringEntry) -> str:
+    return shown(entry.data.decode("utf-8", "surrogateescape")) + ("…" if entry.flags & StringFlag.CUT else "")
 
-    def _address(self, number: int) -> str | None:
-        entry = self._entries.get(number) if number else None
-        return None if entry is None else shown(socket_address(bytes(entry.data)))
+
+def _words(entry: StringEntry) -> str:
+    words = entry.data.decode("utf-8", "surrogateescape").removesuffix("\0").split("\0")
+    return typed(words) + (" …" if entry.flags & StringFlag.CUT else "")
+
+
+def _address(entry: StringEntry) -> str:
+    return shown(socket_address(entry.data))
+
+
+_READERS: dict[str, Callable[[StringEntry], str]] = {"path": _text, "string": _text, "argv": _words, "sockaddr": _address}
+SPOKEN = frozenset(_READERS)
+"""The kinds of arguments whose values are ids of texts."""
 
 
 def socket_address(raw: bytes) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterable
 from contextlib import suppress
@@ -28,6 +29,7 @@ def command(file: str, output: str | None, title: str | None, show: bool, max_ev
     from tracer.session.reader import open_session
     from tracer.target.terminal import say
 
+    gc.disable()  # millions of small things are made, and nothing goes in circles; the process ends soon
     with open_session(file) as session:
         target = output or os.path.basename(file).removesuffix(".ebt") + ".html"
         if os.path.exists(target) and os.path.samefile(file, target):
