@@ -49,17 +49,15 @@ class Choice:
 
     @classmethod
     def of(cls, survey: Survey, most: int) -> Choice:
-        """A choice that keeps ``most`` calls or fewer: half of them evenly over the session, a quarter slow, a quarter failed."""
+        """A choice that keeps ``most`` calls or fewer: up to a quarter slow ones, up to a quarter failed ones, the rest evenly over all."""
         if survey.calls <= most:
             return cls()
         quarter = max(most // 4, 1)
-        longer = np.cumsum(survey.by_length[::-1])[::-1]  # calls with so many bits or more
-        fitting = np.flatnonzero(longer <= quarter)
-        return cls(
-            every=-(-survey.calls // max(most - 2 * quarter, 1)),
-            failed_every=max(-(-survey.failed // quarter), 1),
-            slow_ns=1 << int(fitting[0] - 1) if len(fitting) and fitting[0] else None,
-        )
+        longer = np.append(np.cumsum(survey.by_length[::-1])[::-1], 0)  # calls with so many bits or more
+        bits = int(np.flatnonzero(longer <= quarter)[0])
+        failed_every = max(-(-survey.failed // quarter), 1)
+        special = int(longer[bits]) + min(-(-survey.calls // failed_every), survey.failed)
+        return cls(-(-survey.calls // max(most - special, 1)), failed_every, 1 << bits - 1 if 0 < bits < _BITS else None)
 
     def kept(self, calls: Columns, before: int) -> NDArray[np.bool_]:
         """Which calls of a block are kept; ``before`` is how many came in the blocks before it."""

@@ -30,7 +30,7 @@ from tracer.syscalls.errnos import errno_name
 __all__ = ("MAX_EVENTS", "page")
 
 MAX_EVENTS = 2_000_000
-"""Calls that a report holds one by one unless asked otherwise: about 20 MB, which browsers open in a second or two."""
+"""Calls that a report holds one by one unless asked otherwise: up to 20 MB, which browsers open in two seconds."""
 
 _WEB = Path(__file__).parent.parent / "web"
 _BUILT = _WEB / "built"
@@ -67,14 +67,15 @@ def page(session: Session, title: str | None = None, max_events: int = MAX_EVENT
         warnings=[*warnings(told), *_aggregated(events)], ledger=head["ledger"], cost=totals.tracer, verdict=_verdict(totals),
         head=Markup(_embedded(head)),
         tables=Markup(deflated(compact({**tables_of(told), **_about_calls(session, events)}), _FAST)),
-        texts=Markup(deflated("\n".join(events.texts).encode(), _FAST)), events=Markup(events.columns.base64), levels=Markup(events.levels.columns.base64))
+        texts=Markup(deflated("\n".join(events.texts).encode(), _FAST)), levels=Markup(events.levels.columns.base64),
+        events=Markup(events.columns.base64))
 
 
 def _bundle() -> _Bundle:
     try:
         texts = [(_BUILT / name).read_text("utf-8") for name in ("report.js", "worker.js", "report.css")]
     except OSError as error:
-        raise EbtraceError("the front end of reports has not been built", "install ebtrace again: pip install . (in a checkout: make setup)") from error
+        raise EbtraceError("the front end of reports has not been built", "in a checkout: make setup; else install ebtrace again") from error
     return _Bundle(*texts)
 
 

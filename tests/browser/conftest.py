@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,10 +38,10 @@ def reader() -> Iterator[Reader]:
 @pytest.fixture
 def show(reader: Reader, tmp_path: Path) -> Iterator[Callable[..., Reader]]:
     """Makes a report of a story, opens it, and waits until its calls are there. Afterwards nothing may have been said or asked for."""
-    def opened(told: Story | Path, address: str = "", **how: object) -> Reader:
-        file = told if isinstance(told, Path) else told.write(tmp_path / "a.ebt", **({} if "complete" not in how else {"complete": how.pop("complete")}))
+    def opened(told: Story, address: str = "", complete: bool = True, **how: Any) -> Reader:
+        file = told.write(tmp_path / "a.ebt", complete=complete)
         with open_session(str(file)) as session:
-            text = "".join(page(session, **how))  # type: ignore[arg-type]
+            text = "".join(page(session, **how))
         (tmp_path / "a.html").write_text(text)
         reader.open(tmp_path / "a.html", address)
         return reader

@@ -91,7 +91,8 @@ class Reader:
     def rows(self, selector: str = "main") -> list[list[str]]:
         """The cells of all rows of a table that are in the page."""
         found: list[list[str]] = self.js("""
-            return [...document.querySelectorAll(arguments[0] + ' .row')].map(row => [...row.querySelectorAll('.cell')].map(cell => cell.textContent));
+            const cells = (row) => [...row.querySelectorAll('.cell')].map((cell) => cell.textContent);
+            return [...document.querySelectorAll(arguments[0] + ' .row')].map(cells);
         """, selector)
         return found
 

@@ -50,8 +50,10 @@ def test_syscalls_are_those_of_stats(show: Show, totals: Totals) -> None:
     def told(ns: float) -> str:
         return duration(ns).replace("us", "µs")
 
-    expected = [[row.name, count(row.calls), count(row.errors) if row.errors else "–", "", told(row.total_ns), told(row.p50_ns or 0), told(row.p99_ns or 0),
-                 told(row.max_ns), size(row.bytes) if row.bytes else "–"] for row in totals.syscalls]
+    expected = [
+        [row.name, count(row.calls), count(row.errors) if row.errors else "–", "",
+         *(told(ns or 0) for ns in (row.total_ns, row.p50_ns, row.p99_ns, row.max_ns)), size(row.bytes) if row.bytes else "–"]
+        for row in totals.syscalls]
     assert reader.rows() == expected
 
 
@@ -64,6 +66,13 @@ def test_files_as_a_list_are_those_of_stats(show: Show, totals: Totals) -> None:
     reader.one(".switch button:nth-child(3)").click()
     reader.shows("missing6")
     assert len(reader.rows()) == len(totals.searches)
+
+
+def test_what_was_lost_and_what_it_cost_is_in_sight_everywhere(show: Show) -> None:
+    reader = show(shop(), "events")
+    assert reader.text("#honest") == "Nothing was lost · 380 ns added to a call"
+    reader.one("#honest").click()
+    reader.wait(lambda: 0 < reader.js("return document.querySelector('#ledger-title').getBoundingClientRect().top") < 780)
 
 
 def test_folders_open_and_close(show: Show) -> None:

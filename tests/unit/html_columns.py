@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from report.html.page import page
+from report.html.wording import SPOKEN
 from tracer.session.reader import open_session
 
 
@@ -132,5 +133,6 @@ def decoded(columns: Mapping[str, NDArray[np.uint64]], tables: Mapping[str, Any]
         row["args"] = {}
         for name, what, slot, shift, bits, signed in told["args"]:
             value = row[f"a{slot}"] >> shift & (1 << bits) - 1
-            row["args"][name] = texts[value] if what in ("path", "string", "argv", "sockaddr") else value - (value >> bits - 1 << bits) if signed else value
+            number = value - (value >> bits - 1 << bits) if signed else value
+            row["args"][name] = texts[value] if what in SPOKEN else number
     return rows

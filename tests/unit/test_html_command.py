@@ -22,9 +22,10 @@ def session(tmp_path: Path) -> Path:
     return told.write(tmp_path / "a.ebt")
 
 
-def report(*words: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-c", "from tracer.commands import entry; entry()", "report", *words], capture_output=True, text=True, timeout=30,
-                          env={**os.environ, "PYTHONPATH": str(CHECKOUT)}, cwd=cwd, check=False)
+def report(*words: str | Path, cwd: Path, **how: str) -> subprocess.CompletedProcess[str]:
+    program = [sys.executable, "-c", "from tracer.commands import entry; entry()", "report"]
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT), **how}
+    return subprocess.run([*program, *words], capture_output=True, text=True, timeout=30, env=environment, cwd=cwd, check=False)
 
 
 def test_the_file_is_named_like_the_session_and_private(session: Path, tmp_path: Path) -> None:
@@ -71,7 +72,5 @@ def test_open_asks_for_a_browser(session: Path, tmp_path: Path) -> None:
     browser = tmp_path / "browser"
     browser.write_text('#!/bin/sh\nprintf %s "$1" > "$(dirname "$0")/asked"\n')
     browser.chmod(0o755)
-    done = subprocess.run([sys.executable, "-c", "from tracer.commands import entry; entry()", "report", session, "--open"], capture_output=True, text=True,
-                          env={**os.environ, "PYTHONPATH": str(CHECKOUT), "BROWSER": f"{browser} %s"}, cwd=tmp_path, timeout=30, check=False)
-    assert done.returncode == 0
+    assert report(session, "--open", cwd=tmp_path, BROWSER=f"{browser} %s").returncode == 0
     assert (tmp_path / "asked").read_text() == f"file://{tmp_path}/a.html"

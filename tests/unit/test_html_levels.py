@@ -12,7 +12,8 @@ from tests.unit.html_columns import unpacked
 def level(span: int, *calls: tuple[int, int, int, int, int]) -> tuple[Tally, list[tuple[int, ...]]]:
     """Calls are (thread, start, duration, ret, class); the cells of what they are summed up to."""
     tally = Tally(span, len(calls), 3)
-    columns: Columns = {name: np.array([call[place] for call in calls], np.int64) for place, name in enumerate(("thread", "start", "duration", "ret"))}
+    names = ("thread", "start", "duration", "ret")
+    columns: Columns = {name: np.array([call[place] for call in calls], np.int64) for place, name in enumerate(names)}
     tally.add(columns, np.array([call[4] for call in calls], np.uint8))
     return tally, cells(tally.levels().columns)
 
@@ -46,8 +47,8 @@ def test_the_chart_holds_all_calls_by_class_and_then_errors() -> None:
 
 def test_random_calls_keep_their_sums() -> None:
     random = np.random.default_rng(1)
-    calls: Columns = {"thread": random.integers(0, 3, 5000), "start": np.sort(random.integers(0, 10**9, 5000)), "duration": random.integers(0, 10**7, 5000),
-                      "ret": random.integers(-2, 2, 5000)}
+    calls: Columns = {"thread": random.integers(0, 3, 5000), "start": np.sort(random.integers(0, 10**9, 5000)),
+                      "duration": random.integers(0, 10**7, 5000), "ret": random.integers(-2, 2, 5000)}
     calls["duration"] = np.minimum(calls["duration"], 10**9 - calls["start"])
     tally = Tally(10**9, 5000, 3)
     for half in (slice(0, 2000), slice(2000, None)):

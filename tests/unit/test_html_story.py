@@ -32,13 +32,15 @@ def test_processes() -> None:
 
 def test_calls() -> None:
     rows = [{"name": "read", "calls": 2, "errors": 0, "total_ns": 10}, {"name": "open", "calls": 1, "errors": 1, "total_ns": 2000}]
-    assert told(syscalls=rows)[1] == "It made 3 system calls; 1 of them failed. Most time went to open: 2.00 us."
+    assert told(syscalls=rows)[1] == "It made 3 system calls; 1 of them failed. Most time went to open (2.00 us)."
     assert told(syscalls=[{**rows[0], "calls": 1, "total_ns": 0}])[1] == "It made 1 system call; none failed."
 
 
 def test_files() -> None:
-    rows = [file("/a/x", read_bytes=1000, deleted=True), file("/a/y", read_bytes=500, written_bytes=3, created=True), file("/dev/tty", kind="device", written_bytes=9)]
-    assert told(files=rows)[1:] == ["It read 1.50 kB from 2 files in 1 folder and wrote 3 B to 1 file in 1 folder.", "It created 1 file and deleted 1 file."]
+    rows = [file("/a/x", read_bytes=1000, deleted=True), file("/a/y", read_bytes=500, written_bytes=3, created=True),
+            file("/dev/tty", kind="device", written_bytes=9)]
+    assert told(files=rows)[1:] == ["It read 1.50 kB from 2 files in 1 folder and wrote 3 B to 1 file in 1 folder.",
+                                    "It created 1 file and deleted 1 file."]
 
 
 def test_names_looked_for_and_looked_up() -> None:
@@ -50,7 +52,8 @@ def test_names_looked_for_and_looked_up() -> None:
 
 
 def test_connections_by_host() -> None:
-    rows = [{"name": name, "remote": remote} for name, remote in (("h1", "1.1.1.1:443"), (None, "[::1]:80"), (None, "[::1]:81"), ("h2", "x:1"), ("h3", "y:2"), (None, ""))]
+    known = (("h1", "1.1.1.1:443"), (None, "[::1]:80"), (None, "[::1]:81"), ("h2", "x:1"), ("h3", "y:2"), (None, ""))
+    rows = [{"name": name, "remote": remote} for name, remote in known]
     assert told(connections=rows)[1] == "It had 5 connections to 4 hosts: h1, [::1], h2 and 1 more."
 
 

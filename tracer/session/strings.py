@@ -68,8 +68,8 @@ class Strings(Mapping[int, StringEntry]):
         rows = self._rows[places]
         told = zip((self._ids[places] == keys).tolist(), self._starts[rows].tolist(), self._starts[rows + 1].tolist(),
                    self._lengths[rows].tolist(), self._flags[rows].tolist(), strict=True)
-        data = memoryview(self._data)
-        return [StringEntry(bytes(data[start:end]), length, flags) if there else None for there, start, end, length, flags in told]
+        data = self._data
+        return [StringEntry(data[start:end].tobytes(), length, flags) if there else None for there, start, end, length, flags in told]
 
     def __iter__(self) -> Iterator[int]:
         return iter(self._ids.tolist())

@@ -43,6 +43,12 @@ export function moment(ns: number, step = 1e3): string {
   return `${(ns / unit).toFixed(digits)} ${name}`;
 }
 
+/** 1, 2 or 5 times a power of ten, no less than what is given. */
+export function roundStep(least: number): number {
+  const power = 10 ** Math.floor(Math.log10(Math.max(least, 1)));
+  return power * ([1, 2, 5, 10].find((factor) => factor * power >= least) ?? 10);
+}
+
 export function percent(part: number, whole: number): string {
   if (!whole) return "–";
   const share = (100 * part) / whole;

@@ -45,7 +45,9 @@ new Strip(byId("strip"), head, store);
 navigation();
 controls();
 show(null);
-void start();
+start().catch((error: unknown) => {
+  main.prepend(h("p", { class: "note bad" }, `Only this summary can be shown here. ${"DecompressionStream" in window ? String(error) : "This browser is too old for the rest."}`));
+});
 
 /** Everything that needs more than the head. */
 async function start(): Promise<void> {
@@ -134,6 +136,11 @@ function controls(): void {
   const { open } = help(head);
   byId("theme").addEventListener("click", toggleTheme);
   byId("help").addEventListener("click", open);
+  byId("honest").addEventListener("click", (event) => {
+    event.preventDefault();
+    store.set({ view: tabs[0][0] });
+    byId("ledger-title").scrollIntoView({ block: "center" });
+  });
   search.addEventListener("input", () => store.set({ query: search.value.trim(), ...(store.state.view === "overview" && search.value.trim() && head.held ? { view: "events" } : {}) }));
   search.addEventListener("keydown", (event) => {
     if (event.key !== "Escape") return;

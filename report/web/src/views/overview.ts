@@ -1,14 +1,14 @@
 /** Charts and figures of the first view; its sentences, ledger and costs stand in the page already. They do not wait for the calls. */
 
 import { byId, h, perFrame, replace, surface } from "../dom";
-import { count, duration, many, moment, percent } from "../format";
+import { count, duration, many, moment, percent, roundStep } from "../format";
 import type { Head } from "../types";
 import type { Store } from "../state";
 import { bar, swatch } from "../ui/bits";
 import { told } from "../ui/strip";
 import { onTheme, palette } from "../ui/theme";
 
-const TICKS = 6;
+const TICK = 110; // pixels between times, at the least
 
 export function overview(head: Head, store: Store): HTMLElement {
   fact("fact-calls", count(head.all_calls), "system calls", store.link({ view: "syscalls" }));
@@ -58,10 +58,10 @@ function activity(head: Head, store: Store): HTMLElement {
       }
     }
     pen.fillStyle = muted;
-    const ticks = across < 500 ? TICKS / 2 : TICKS;
-    for (let tick = 0; tick <= ticks; tick++) {
-      pen.textAlign = tick === 0 ? "left" : tick === ticks ? "right" : "center";
-      pen.fillText(tick ? moment((head.span_ns * tick) / ticks, head.span_ns / 1000) : "0", (across * tick) / ticks, height - 3);
+    const apart = roundStep((head.span_ns / across) * TICK);
+    for (let at = 0; at < head.span_ns; at += apart) {
+      const left = (at / head.span_ns) * across;
+      if (left + TICK / 3 < across) pen.fillText(moment(at, apart), left, height - 3);
     }
   });
   canvas.addEventListener("pointermove", (event) => {

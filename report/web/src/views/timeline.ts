@@ -1,7 +1,7 @@
 /** Processes and threads as rows over time; zooms from the whole session to single calls. */
 
 import { h, perFrame, replace, surface } from "../dom";
-import { count, duration, moment } from "../format";
+import { count, duration, moment, roundStep } from "../format";
 import type { App, View } from "../model";
 import { lanesOf, type Bar, type Lane } from "../timeline/lanes";
 import { Columns, fill, paint, pixel, rowsWithin } from "../timeline/raster";
@@ -29,6 +29,7 @@ export class TimelineView implements View {
   private loaded: { calls: Calls; level: Level } | null = null;
   private drag: { x: number; y: number; range: Range; moved: boolean } | null = null;
   private mask: Uint8Array | null = null;
+  private sampled = false; // not all calls of the session are in the drawing
 
   constructor(private readonly app: App) {
     this.groups = Uint8Array.from(app.tables.kinds, (kind) => kind.class);
@@ -120,7 +121,8 @@ export class TimelineView implements View {
     }
     pen.restore();
     for (const lane of shown) this.drawLabel(pen, lane, y(lane), gutter);
-    replace(this.summary, this.loaded ? `${duration(range.to - range.from)} from ${moment(range.from, (range.to - range.from) / 1000)}` : "Reading the calls…");
+    const told = `${duration(range.to - range.from)} from ${moment(range.from, (range.to - range.from) / 1000)}`;
+    replace(this.summary, this.loaded ? told : "Reading the calls…", this.sampled && h("span", { class: "quiet-text" }, " · so close, only the calls that this file holds are drawn"));
   }
 
   private ruler(pen: CanvasRenderingContext2D, width: number, height: number, x: (at: number) => number): void {
@@ -139,6 +141,7 @@ export class TimelineView implements View {
 
   /** Calls are painted pixel by pixel: tens of thousands of rectangles would take longer than a frame lasts. */
   private drawCalls(pen: CanvasRenderingContext2D, lanes: Lane[], scroll: number, room: number, gutter: number, height: number): void {
+    this.sampled = false;
     if (!this.loaded) return;
     const ratio = window.devicePixelRatio || 1;
     const [across, down] = [Math.round(room * ratio), Math.round((height - RULER) * ratio)];
@@ -150,7 +153,8 @@ export class TimelineView implements View {
     const inks = Uint32Array.from([...classes.map((colour) => pixel(colour)), pixel(line), pixel(bad)]);
     for (const lane of lanes) {
       if (lane.thread < 0) continue;
-      fill(columns, lane.thread, this.range, this.loaded.calls, this.loaded.level, this.groups, this.mask, this.app.head.every === 1);
+      const whole = this.app.head.every === 1;
+      if (fill(columns, lane.thread, this.range, this.loaded.calls, this.loaded.level, this.groups, this.mask, whole) && !whole) this.sampled = true;
       paint(picture, columns, Math.round((lane.top - scroll + 2) * ratio), Math.round((lane.height - 4) * ratio), inks);
     }
     pen.putImageData(picture, x, Math.round(RULER * ratio));
@@ -361,12 +365,6 @@ export class TimelineView implements View {
     const next = tidy(range, this.app.end);
     this.app.store.set({ range: whole(next, this.app.end) ? null : next });
   }
-}
-
-/** 1, 2 or 5 times a power of ten, no less than what is given. */
-function roundStep(least: number): number {
-  const power = 10 ** Math.floor(Math.log10(Math.max(least, 1)));
-  return power * ([1, 2, 5, 10].find((factor) => factor * power >= least) ?? 10);
 }
 
 /** As much of the words as fits. */
