@@ -67,7 +67,7 @@ def events_of(session: Session, until_ns: int, most: int) -> Events:
     kinds = kinds_of(arch_of(session), survey.kinds.tolist())
     groups = np.array([kind.group for kind in kinds], np.uint8)
     origin = int(session.meta["started_ns"])
-    tally = Tally(max(until_ns, survey.ends_ns - origin, 1), survey.calls, len(survey.threads))
+    tally = Tally(min(max(until_ns, survey.ends_ns - origin, 1), _FARTHEST), survey.calls, len(survey.threads))
     parts: list[Columns] = []
     before = 0
     for batch in _batches(session) if kept is None else kept:
@@ -114,7 +114,7 @@ def _numbered(batch: Columns, survey: Survey, origin: int) -> Columns:
         "start": np.clip((batch["start_ns"] - np.uint64(origin & (1 << 64) - 1)).view(np.int64), -_FARTHEST, _FARTHEST),
         "duration": np.minimum(batch["duration_ns"], _LONGEST).view(np.int64),
         "thread": np.searchsorted(survey.threads, batch["thread"]).astype(np.uint16 if len(survey.threads) < 1 << 16 else np.uint32),
-        "kind": np.searchsorted(survey.kinds, batch["kind"]).astype(np.uint16),
+        "kind": np.searchsorted(survey.kinds, batch["kind"]).astype(np.uint16 if len(survey.kinds) < 1 << 16 else np.uint32),
     }
 
 

@@ -33,6 +33,26 @@ def test_every_call_comes_back_in_the_order_of_start(tmp_path: Path, told: list[
             assert [row["a0"], row["a1"], row["a2"]] == slots
 
 
+anything = st.integers(0, (1 << 64) - 1)
+forged = st.lists(st.fixed_dictionaries({
+    **dict.fromkeys(("start_ns", "duration_ns", "a0", "a1", "a2"), anything), "ret": st.integers(-(1 << 63), (1 << 63) - 1),
+    "sysno": st.integers(0, (1 << 16) - 1), "flags": st.integers(0, 255), "proc": st.integers(0, (1 << 32) - 1),
+    "tid": st.integers(0, (1 << 32) - 1)}), max_size=20)
+
+
+@given(forged, st.integers(-(1 << 62), 1 << 62), st.sampled_from([1000, 5]))
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_numbers_that_no_kernel_gives_do_no_harm(tmp_path: Path, calls: list[dict[str, int]], origin: int, most: int) -> None:
+    story = Story(started_ns=origin)
+    story.calls = calls
+    found = page_of(story.write(tmp_path / "a.ebt"), max_events=most)
+    assert found.level()["calls"].sum() == len(calls)
+    rows = found.calls()
+    assert len(rows) == found.head["held"] <= max(most, 4)
+    if len(calls) <= most:
+        assert sorted((row["ret"], row["tid"], row["proc"]) for row in rows) == sorted((call["ret"], call["tid"], call["proc"]) for call in calls)
+
+
 def test_texts_stand_in_the_place_of_their_ids(tmp_path: Path) -> None:
     told = Story()
     one, two = told.string("/etc/passwd"), told.string("/tmp/\udcff\n", length=5000, flags=1)

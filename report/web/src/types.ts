@@ -67,7 +67,7 @@ export interface Tables {
 export interface Calls {
   start: Float64Array;
   duration: Float64Array;
-  kind: Uint16Array;
+  kind: Uint32Array;
   thread: Uint32Array;
   failed: Uint8Array;
   /** Rows thread by thread, and where each thread's begin in that; one more entry than there are threads. */

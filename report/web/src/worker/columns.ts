@@ -33,7 +33,7 @@ function merge(wide: Wide, plane: number, bytes: Uint8Array): void {
 }
 
 /** The order of rows by group, the order within a group kept, and where each group begins. */
-export function grouped(keys: Uint16Array | Uint32Array, groups: number): { order: Uint32Array<ArrayBuffer>; from: Uint32Array<ArrayBuffer> } {
+export function grouped(keys: Uint32Array, groups: number): { order: Uint32Array<ArrayBuffer>; from: Uint32Array<ArrayBuffer> } {
   const from = new Uint32Array(groups + 1);
   for (let row = 0; row < keys.length; row++) from[keys[row] + 1]++;
   for (let group = 0; group < groups; group++) from[group + 1] += from[group];

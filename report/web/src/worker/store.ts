@@ -15,7 +15,7 @@ export interface Store {
   rows: number;
   start: Float64Array<ArrayBuffer>;
   duration: Float64Array<ArrayBuffer>;
-  kind: Uint16Array<ArrayBuffer>;
+  kind: Uint32Array<ArrayBuffer>;
   thread: Uint32Array<ArrayBuffer>;
   flags: Uint8Array<ArrayBuffer>;
   /** Error numbers, 0 where the call did not fail. */
@@ -41,7 +41,7 @@ export async function load(given: Questions["load"]["ask"]): Promise<{ store: St
   const { kinds, threads, errnos } = given.tables;
   const [columns, levels, joined] = await Promise.all([
     unpack(bytesOf(given.columns), given.tables.columns), unpack(bytesOf(given.levels), given.tables.levels.columns), inflateText(given.texts)]);
-  const kind = Uint16Array.from(columns.kind.low);
+  const kind = columns.kind.low;
   const thread = columns.thread.low;
   const byKind = grouped(kind, kinds.length);
   const byThread = grouped(thread, threads.tid.length);
