@@ -5,7 +5,8 @@ Rows are in the order of their start. What the columns hold is told by their ord
     kind, thread                in the order of rows: indices into the lists of kinds and threads
     gap                         thread by thread: ns from the end of the thread's call before to the start, zigzag; the first from 0
     duration, flags             kind by kind, each kind's rows in their order
-    ret, a0, a1, a2             likewise, each XORed with the row of the same kind before it; strings are indices into the list of texts
+    ret, a0, a1, a2, thing      likewise, each XORed with the row of the same kind before it; strings are indices into the list of texts;
+                                thing is the index of the text that says what the call's descriptor stood for, 0 if that is not known
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from report.html.packing import Pack, pack, zigzag
 from report.html.wording import SPOKEN, Wording
 from report.order import take
 from report.selection import selected
+from report.trail import Trail
 from report.types import Columns
 from tracer.records import SYSNO_LIMIT, CallFlag
 from tracer.session.format import BlockKind
@@ -55,7 +57,7 @@ class Events:
     levels: Levels
 
 
-def events_of(session: Session, until_ns: int, most: int) -> Events:
+def events_of(session: Session, trail: Trail, until_ns: int, most: int) -> Events:
     """Gather them: at most ``most`` one by one. ``until_ns``: where the session ended, ns after its start."""
     survey = Survey()
     kept: list[Columns] | None = []
@@ -77,6 +79,7 @@ def events_of(session: Session, until_ns: int, most: int) -> Events:
         before += len(rows["kind"])
     rows = _in_order(parts)
     wording = Wording(session)
+    rows["thing"] = _named_things(rows, survey, trail, origin, wording)
     columns = pack(_coded(rows, kinds, wording))
     threads = list(zip((survey.threads >> _HALF).tolist(), (survey.threads & _LOW).tolist(), strict=True))
     return Events(survey, choice, len(rows["kind"]), kinds, threads, wording.texts, columns, tally.levels())
@@ -134,7 +137,7 @@ def _coded(rows: Columns, kinds: list[Kind], wording: Wording) -> Columns:
     coded: Columns = {"kind": kind, "thread": thread, "gap": zigzag(start - ends)}
     coded["duration"], coded["flags"] = rows["duration"][by_kind], rows["flags"][by_kind]
     bounds = np.searchsorted(kind[by_kind], np.arange(len(kinds) + 1)).tolist()
-    for name in ("ret", *_SLOTS):
+    for name in ("ret", *_SLOTS, "thing"):
         values = rows[name].view(np.uint64)[by_kind]
         if name in _SLOTS:
             _name_strings(values, name, kinds, bounds, wording)
@@ -144,6 +147,14 @@ def _coded(rows: Columns, kinds: list[Kind], wording: Wording) -> Columns:
         steps[firsts] = values[firsts]
         coded[name] = steps
     return coded
+
+
+def _named_things(rows: Columns, survey: Survey, trail: Trail, origin: int, wording: Wording) -> NDArray[np.uint64]:
+    tids = (survey.threads & _LOW)[rows["thread"]] if len(rows["thread"]) else np.zeros(0, np.uint64)
+    things = trail.of(rows["start"].view(np.uint64) + np.uint64(origin & (1 << 64) - 1), tids.astype(np.uint32))
+    different, places = np.unique(things, return_inverse=True)
+    found: NDArray[np.uint64] = np.array([wording.index(trail.names[thing]) if thing else 0 for thing in different.tolist()], np.uint64)[places]
+    return found
 
 
 def _name_strings(values: NDArray[np.uint64], slot: str, kinds: list[Kind], bounds: list[int], wording: Wording) -> None:

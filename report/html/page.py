@@ -13,6 +13,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from report.calls import arch_of
 from report.html.events import Events, events_of
 from report.html.facts import compact, head_of, tables_of
 from report.html.kinds import CLASSES
@@ -22,6 +23,7 @@ from report.html.texts import shown, shown_all, typed
 from report.syscalls import latency_histograms
 from report.text import count, duration, size
 from report.totals import Totals, document, totals_of
+from report.trail import Trail
 from tracer import __version__
 from tracer.errors import EbtraceError
 from tracer.session.reader import Session
@@ -51,8 +53,9 @@ class _Bundle:
 def page(session: Session, title: str | None = None, max_events: int = MAX_EVENTS) -> Iterator[str]:
     """The whole file, in pieces. ``title`` takes the place of the command line; EbtraceError if the front end has not been built."""
     bundle = _bundle()
-    totals = totals_of(session)
-    events = events_of(session, round(totals.session.duration_s * 1e9), max_events)
+    trail = Trail(arch_of(session), max_events)
+    totals = totals_of(session, trail=trail)
+    events = events_of(session, trail, round(totals.session.duration_s * 1e9), max_events)
     told = document(totals)
     head = head_of(told)
     name = shown(title) if title else typed(totals.session.command) or "(no command)"
@@ -110,7 +113,8 @@ def _aggregated(events: Events) -> list[str]:
     slow = f"all calls of {duration(choice.slow_ns)} and more, " if choice.slow_ns else ""
     failed = "all that failed" if choice.failed_every == 1 else f"one in {count(choice.failed_every)} of those that failed"
     return [f"The session has {count(events.survey.calls)} calls, too many for one page. It holds {count(events.held)} of them one by one: "
-            f"{slow}{failed}, and one in {count(choice.every)} of the others. Charts, totals and tables count all of them."]
+            f"{slow}{failed}, and one in {count(choice.every)} of the others. Charts, totals and tables count all of them; "
+            "what descriptors stood for is not told call by call."]
 
 
 def _verdict(totals: Totals) -> tuple[str, str]:

@@ -39,6 +39,10 @@ class Wording:
         found: NDArray[np.uint64] = np.array([known[number] for number in different.tolist()], np.uint64)[places]
         return found
 
+    def index(self, text: str) -> int:
+        """The index of a text that no argument holds."""
+        return self._add(shown(text))
+
     def _add(self, text: str) -> int:
         self._room -= len(text)
         self.texts.append(text if self._room >= 0 else _LEFT_OUT)

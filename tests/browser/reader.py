@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver import ActionChains, Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
@@ -71,6 +72,17 @@ class Reader:
 
     def one(self, selector: str) -> WebElement:
         return self.driver.find_element(By.CSS_SELECTOR, selector)
+
+    def press(self, selector: str, place: int = 0) -> None:
+        """Click on one of these; rows are made anew while a table settles."""
+        def done() -> bool:
+            try:
+                self.all(selector)[place].click()
+            except (IndexError, StaleElementReferenceException):
+                return False
+            return True
+
+        self.wait(done)
 
     def text(self, selector: str = "main") -> str:
         """What is in sight there."""

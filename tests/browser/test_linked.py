@@ -14,8 +14,9 @@ Show = Callable[..., Reader]
 
 @pytest.mark.parametrize(("query", "found"), [
     ("error:*", 40), ("error:ENOENT name:openat", 40), ("name:read", 360), ("read", 1120), ("-read name:close", 0), ("pid:102", 400),
-    ("tid:103", 200), ("path:/etc/missing", 40), ("missing3", 5), ("duration:>1s", 1), ("duration:>=300us -name:wait4", 360),
-    ("ret:10 name:write", 400), ("fd:3 name:close", 360), ('"set1/file7"', 4), ("process:writer", 400), ("class:waiting", 1), ("is:failed", 40),
+    ("tid:103", 200), ("path:/etc/missing", 40), ("path:set1/file7. name:read", 4), ("missing3", 5), ("duration:>1s", 1),
+    ("duration:>=300us -name:wait4", 360),
+    ("ret:10 name:write", 400), ("fd:3 name:close", 360), ('"set1/file7"', 12), ("process:writer", 400), ("class:waiting", 1), ("is:failed", 40),
     ("nothing-like-it", 0), ("name:op*", 400), ("class:nosuch", 0),
 ])
 def test_search(show: Show, query: str, found: int) -> None:

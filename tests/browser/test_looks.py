@@ -95,7 +95,7 @@ def test_nothing_that_a_program_says_runs(show: Show, text: str) -> None:
     for view in ("overview", "timeline", "processes", "files", "syscalls", "events"):
         reader.go(view)
     reader.shows(shown(f"/d/{text}"))
-    reader.all(".row")[0].click()
+    reader.press(".row")
     reader.shows(shown(f"/d/{text}"), "#details")
     reader.search(f'"{shown(text)}"')
     assert reader.js("return [window.hit, document.querySelectorAll('main img, main script, #details img').length]") == [None, 0]

@@ -79,9 +79,9 @@ def test_folders_open_and_close(show: Show) -> None:
     reader = show(shop(), "files")
     reader.shows("set0/")
     before = len(reader.rows())
-    reader.one(".folder").click()
+    reader.press(".folder")
     reader.wait(lambda: len(reader.rows()) < before)
-    reader.one(".folder").click()
+    reader.press(".folder")
     reader.wait(lambda: len(reader.rows()) == before)
 
 
@@ -90,7 +90,7 @@ def test_processes_stand_under_their_parents(show: Show) -> None:
     reader.wait(lambda: len(reader.rows()) == 3)
     assert [row[1] for row in reader.rows()] == ["100", "101", "102"]
     assert reader.rows()[2][4] == "2"
-    reader.all(".row")[1].click()
+    reader.press(".row", 1)
     reader.shows("/usr/bin/reader", "#details")
     reader.wait(lambda: reader.address == "processes?sel=process:2")
 
@@ -98,7 +98,7 @@ def test_processes_stand_under_their_parents(show: Show) -> None:
 def test_a_call_is_told_in_full(show: Show) -> None:
     reader = show(shop(), "events")
     reader.wait(lambda: len(reader.rows()) > 10)
-    reader.all(".row")[1].click()
+    reader.press(".row", 1)
     reader.shows("/data/set0/file0.txt", "#details")
     told = reader.text("#details").replace("\n", " ")
     for words in ("openat", "took 5.00 µs", "thread 101", "path /data/set0/file0.txt", "dirfd ."):

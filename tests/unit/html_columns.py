@@ -111,7 +111,7 @@ def decoded(columns: Mapping[str, NDArray[np.uint64]], tables: Mapping[str, Any]
     kinds, threads = tables["kinds"], tables["threads"]
     rows: list[dict[str, Any]] = [{"kind": int(kind), "thread": int(thread)} for kind, thread in zip(columns["kind"], columns["thread"])]
     for kind in range(len(kinds)):
-        before = {"ret": 0, "a0": 0, "a1": 0, "a2": 0}
+        before = {"ret": 0, "a0": 0, "a1": 0, "a2": 0, "thing": 0}
         places = [place for place, row in enumerate(sorted(rows, key=lambda row: row["kind"])) if row["kind"] == kind]
         for place, row in zip(places, (row for row in rows if row["kind"] == kind)):
             for name in before:
@@ -129,6 +129,7 @@ def decoded(columns: Mapping[str, NDArray[np.uint64]], tables: Mapping[str, Any]
     for row in rows:
         told = kinds[row["kind"]]
         row |= {"name": told["name"], "proc": threads["proc"][row["thread"]], "tid": threads["tid"][row["thread"]]}
+        row["thing"] = texts[row["thing"]]
         row["ret"] -= row["ret"] >> 63 << 64
         row["args"] = {}
         for name, what, slot, shift, bits, signed in told["args"]:

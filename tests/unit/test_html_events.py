@@ -76,6 +76,25 @@ def test_socket_addresses(raw: bytes, expected: str) -> None:
     assert socket_address(raw) == expected
 
 
+def test_descriptors_have_names_in_every_call(tmp_path: Path) -> None:
+    told = Story()
+    told.found(0, 1, 100)
+    told.call("openat", 1000, 50, 3, [AT_FDCWD, told.string("/a"), 0])
+    told.call("fstat", 2000, 50, 0, [3])
+    told.call("read", 3000, 50, 1, [3])
+    told.call("dup2", 3500, 50, 7, [3, 7])
+    told.call("close", 4000, 50, 0, [3])
+    told.call("openat", 5000, 50, 3, [AT_FDCWD, told.string("/b\n"), 0])
+    told.call("read", 6000, 50, 1, [3], tid=101)
+    told.call("read", 6000, 50, 1, [7], tid=102)
+    told.call("read", 6000, 50, 1, [9], tid=103)
+    told.call("getppid", 7000, 50, 1, [3])
+    rows = page_of(told.write(tmp_path / "a.ebt", batch=3)).calls()
+    assert [(row["name"], row["thing"]) for row in rows] == [
+        ("openat", ""), ("fstat", "/a"), ("read", "/a"), ("dup2", "/a"), ("close", "/a"), ("openat", ""),
+        ("read", "/b\\n"), ("read", "/a"), ("read", ""), ("getppid", "")]
+
+
 def test_only_what_was_asked_for(tmp_path: Path) -> None:
     told = Story(expression="trace=read")
     told.call("read", 0, ret=1)

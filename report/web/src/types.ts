@@ -95,7 +95,8 @@ export interface Call {
   name: string;
   thread: number;
   tid: number;
-  args: [string, string][];
+  /** Name, value, and of the first descriptor what it stood for. */
+  args: [name: string, value: string, thing: string][];
   result: string;
   error: string | null;
   notes: string[];

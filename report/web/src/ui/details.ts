@@ -75,7 +75,7 @@ export class Details {
             ["process", process && link(app, `process:${process.proc}`, `${process.title} (${process.pid ?? "?"})`)], ["thread", String(call.tid)]),
       call.notes.length > 0 && h("p", { class: "note" }, `${call.notes.join("; ")}.`),
       call.args.length > 0 && h("h3", null, "Arguments"),
-      pairs(...call.args.map(([name, value]): [string, Child] => [name, h("code", null, value)])),
+      pairs(...call.args.map(([name, value, thing]): [string, Child] => [name, h("code", null, value, thing && h("span", { class: "thing" }, ` ${thing}`))])),
       h("div", { class: "actions" },
         jump(app, "Show in the timeline", { view: "timeline", range: { from: Math.max(call.start - around, 0), to: call.start + (call.duration ?? 0) + around } }),
         jump(app, "Calls like this", { view: "events", query: `name:${call.name}` })),
@@ -163,7 +163,7 @@ export class Details {
       counts && h("h3", null, "How long they took"),
       counts && h("div", { class: "scroll-x" }, histogram(counts, `How long calls of ${name} took`, duration)),
       calls.length > 0 && h("h3", null, filtered ? "Slowest of those found" : "Slowest"),
-      h("ul", { class: "links calls" }, calls.map((call) => h("li", null, link(app, `call:${call.row}`, duration(call.duration)), h("code", null, call.args.map(([, value]) => value).join(", "))))),
+      h("ul", { class: "links calls" }, calls.map((call) => h("li", null, link(app, `call:${call.row}`, duration(call.duration)), h("code", null, call.args.map(([, value, thing]) => thing || value).join(", "))))),
       h("div", { class: "actions" }, jump(app, "All of them", { view: "events", query: `name:${name}` })),
     ];
   }

@@ -26,8 +26,9 @@ export class EventsView implements View {
         { key: "start", title: "start", width: "7rem", sorts: true, room: "some", cell: (call) => moment(call.start, Math.min(step, 1e3)) },
         { key: "process", title: "process", width: "minmax(7rem, 1fr)", left: true, room: "much", cell: (call) => this.process(call) },
         { key: "name", title: "call", width: "minmax(7.5rem, .8fr)", left: true, cell: (call) => h("span", { class: "tree-cell" }, swatch(app.tables.kinds[call.kind].class), h("code", null, call.name)) },
-        { key: "args", title: "arguments", width: "minmax(6rem, 4fr)", left: true, cell: (call) => h("span", { class: "args" }, call.args.map(([name, value], place) =>
-          [place ? ", " : "", h("span", { class: "quiet-text" }, `${name} `), h("code", null, value.length > 300 ? `${value.slice(0, 300)}…` : value)]).flat()) },
+        { key: "args", title: "arguments", width: "minmax(6rem, 4fr)", left: true, cell: (call) => h("span", { class: "args" }, call.args.map(([name, value, thing], place) =>
+          [place ? ", " : "", h("span", { class: "quiet-text" }, `${name} `), h("code", null, value.length > 300 ? `${value.slice(0, 300)}…` : value),
+           thing && h("span", { class: "thing" }, ` ${thing}`)]).flat()) },
         { key: "result", title: "result", width: "8.5rem", room: "some", cell: (call) => (call.error ? h("span", { class: "bad" }, call.error) : call.notes.includes("never returned") ? h("span", { class: "quiet-text" }, "never returned") : call.result) },
         { key: "duration", title: "took", width: "5.5rem", sorts: true, cell: (call) => duration(call.duration) },
       ],

@@ -85,7 +85,7 @@ function anywhere(store: Store, value: string, kindHits: Uint8Array, threadHits:
 }
 
 function textTest(store: Store, value: string): Test {
-  const { kind, slots: [a0, a1, a2], small, textSlots } = store;
+  const { kind, slots: [a0, a1, a2], small, textSlots, thing } = store;
   const hits = new Uint8Array(small.length);
   let any = false;
   for (let index = 1; index < small.length; index++) {
@@ -96,6 +96,7 @@ function textTest(store: Store, value: string): Test {
   }
   if (!any) return () => false;
   return (row) => {
+    if (hits[thing[row]] === 1) return true;
     const bits = textSlots[kind[row]];
     return bits !== 0 && (((bits & 1) !== 0 && hits[a0.low[row]] === 1) || ((bits & 2) !== 0 && hits[a1.low[row]] === 1)
                           || ((bits & 4) !== 0 && hits[a2.low[row]] === 1));

@@ -22,6 +22,8 @@ export interface Store {
   errno: Uint16Array<ArrayBuffer>;
   ret: Wide;
   slots: Wide[];
+  /** Index of the text that says what the descriptor stood for; 0 if that is not known. */
+  thing: Uint32Array<ArrayBuffer>;
   byThread: Uint32Array<ArrayBuffer>;
   threadFrom: Uint32Array<ArrayBuffer>;
   kinds: Kind[];
@@ -61,6 +63,7 @@ export async function load(given: Questions["load"]["ask"]): Promise<{ store: St
     start: starts(columns.gap, duration, byThread.order, byThread.from),
     errno: errors(ret, flags),
     slots: [columns.a0, columns.a1, columns.a2].map((slot) => unsteps(slot, byKind.order, byKind.from)),
+    thing: unsteps(columns.thing, byKind.order, byKind.from).low,
     byThread: byThread.order, threadFrom: byThread.from,
     small: texts.map((text) => text.toLowerCase()),
     titles: given.titles, pids: given.pids, classes: given.classes,

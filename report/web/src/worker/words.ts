@@ -11,6 +11,7 @@ export function callOf(store: Store, row: number): Call {
   const flags = store.flags[row];
   const errno = store.errno[row];
   const notes: string[] = [];
+  const descriptor = kind.args.findIndex(([, what]) => what === "fd" || what === "dirfd");
   if (flags & UNFINISHED) notes.push("never returned");
   if (flags & UNTIMED) notes.push("its start was not seen");
   if (flags & UNREADABLE) notes.push("an argument could not be read");
@@ -18,7 +19,8 @@ export function callOf(store: Store, row: number): Call {
   return {
     row, kind: store.kind[row], name: kind.name, thread: store.thread[row], tid: store.threads.tid[store.thread[row]], notes,
     start: store.start[row], duration: flags & UNTIMED ? null : store.duration[row],
-    args: kind.args.map(([name, what, slot, shift, bits, signed]) => [name, word(store, what, bitsOf(store.slots[slot], row, shift, bits, signed))]),
+    args: kind.args.map(([name, what, slot, shift, bits, signed], place) =>
+      [name, word(store, what, bitsOf(store.slots[slot], row, shift, bits, signed)), place === descriptor ? store.texts[store.thing[row]] : ""]),
     result: flags & UNFINISHED ? "" : errno ? "−1" : word(store, kind.result, bitsOf(store.ret, row, 0, 64, true)),
     error: errno ? (store.errnos[errno] ?? `errno ${errno}`) : null,
   };
