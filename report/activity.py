@@ -74,7 +74,7 @@ def activity_of(session: Session, strings: Strings, lifecycle: Columns, sockets:
     descriptors = Descriptors(session, strings, lifecycle, sockets)
     uses = Uses(arch_of(session), descriptors.names)
     tally = _Tally(int(session.meta["started_ns"]))
-    for window in descriptors.windows(uses.numbers | trail.numbers if trail else uses.numbers):
+    for window in descriptors.windows(uses.numbers | trail.numbers if trail else uses.numbers, idle=trail is not None):
         found = list(uses.of(window))
         used = [use.keys for use in found]
         rows, keys = trail.asked(window) if trail else (None, None)

@@ -44,17 +44,18 @@ def sockets_of(session: Session) -> Columns:
 
 
 def windows(session: Session, wanted: NDArray[np.bool_], at_return: NDArray[np.bool_], looked_up: NDArray[np.bool_], lifecycle: Columns,
-            sockets: Columns, twice: bool = False) -> Iterator[Columns]:
+            sockets: Columns, twice: bool = False, idle: bool = False) -> Iterator[Columns]:
     """All moments in windows, sorted by ``key`` (ns). The arrays say by number: which calls to pass; which of them count from their
     return; which only if they failed for want of a file.
 
     Rows where ``acts`` is set change something or are used; with ``twice`` those that count from their return also come when they
-    begin, with ``acts`` unset. ``lifecycle`` and ``sockets`` are in the order of time.
+    begin, with ``acts`` unset, and with ``idle`` those come so that would only matter had they failed. ``lifecycle`` and ``sockets`` are in
+    the order of time.
     """
     def blocks() -> Iterable[Columns]:
         for table in session.tables(BlockKind.SYSCALLS):
             sysno = np.minimum(table["sysno"], SYSNO_LIMIT)
-            rows = take(table, wanted[sysno] & (sysno < SYSNO_LIMIT) & (~looked_up[sysno] | (table["ret"] == _LOOK_UP_FAILED) | twice))
+            rows = take(table, wanted[sysno] & (sysno < SYSNO_LIMIT) & (~looked_up[sysno] | (table["ret"] == _LOOK_UP_FAILED) | twice | idle))
             arrival = rows["start_ns"] + rows["duration_ns"]
             returns = at_return[rows["sysno"]]
             acts = ~looked_up[rows["sysno"]] | (rows["ret"] == _LOOK_UP_FAILED)

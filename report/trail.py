@@ -42,7 +42,7 @@ class Trail:
         if not self.whole:
             return np.zeros(0, np.intp), np.zeros(0, np.uint64)
         numbers = window["sysno"]
-        rows = np.flatnonzero(self.numbers[np.minimum(numbers, SYSNO_LIMIT)] & window["acts"])
+        rows = np.flatnonzero(self.numbers[np.minimum(numbers, SYSNO_LIMIT)])
         numbers = numbers[rows]
         values = np.choose(self._slots[numbers], [window[slot][rows] for slot in _SLOTS]) >> self._shifts[numbers]
         return rows, key_of(window["proc"][rows], values)

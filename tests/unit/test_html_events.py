@@ -82,6 +82,7 @@ def test_descriptors_have_names_in_every_call(tmp_path: Path) -> None:
     told.call("openat", 1000, 50, 3, [AT_FDCWD, told.string("/a"), 0])
     told.call("fstat", 2000, 50, 0, [3])
     told.call("read", 3000, 50, 1, [3])
+    told.call("newfstatat", 3200, 50, 0, [3, told.string(""), 0x1000])
     told.call("dup2", 3500, 50, 7, [3, 7])
     told.call("close", 4000, 50, 0, [3])
     told.call("openat", 5000, 50, 3, [AT_FDCWD, told.string("/b\n"), 0])
@@ -91,7 +92,7 @@ def test_descriptors_have_names_in_every_call(tmp_path: Path) -> None:
     told.call("getppid", 7000, 50, 1, [3])
     rows = page_of(told.write(tmp_path / "a.ebt", batch=3)).calls()
     assert [(row["name"], row["thing"]) for row in rows] == [
-        ("openat", ""), ("fstat", "/a"), ("read", "/a"), ("dup2", "/a"), ("close", "/a"), ("openat", ""),
+        ("openat", ""), ("fstat", "/a"), ("read", "/a"), ("newfstatat", "/a"), ("dup2", "/a"), ("close", "/a"), ("openat", ""),
         ("read", "/b\\n"), ("read", "/a"), ("read", ""), ("getppid", "")]
 
 
