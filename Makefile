@@ -5,10 +5,11 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check install
 DEMO   := demo.ebt
+WEB    := $(shell find report/web -type f -not -path "report/web/built/*" -not -name "*.pyc")
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup setup-dev demo test test-unit test-kernel lint bench clean packages packages-dev
+.PHONY: help setup setup-dev demo test test-unit test-kernel test-browser lint bench clean packages packages-dev
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
@@ -22,10 +23,11 @@ demo: setup  ## trace a real pipeline of programs and show what it did
 	$(BIN)/ebtrace run -o $(DEMO) -- sh -c 'find /usr/lib/python3 -name "*.py" | xargs grep -l import | wc -l'
 	$(BIN)/ebtrace stats $(DEMO)
 
-test:  ## set up, then lint, unit tests and kernel tests
+test:  ## set up, then lint, unit tests, kernel tests and browser tests
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory test-unit
 	@$(MAKE) --no-print-directory test-kernel
+	@$(MAKE) --no-print-directory test-browser
 
 test-unit: setup-dev  ## the tests that run anywhere, without root
 	$(BIN)/python -m pytest tests/unit
@@ -42,16 +44,22 @@ test-kernel: setup-dev  ## the tests that load BPF programs: as root, else throu
 	    set -x; $(BIN)/python -m pytest tests/kernel; \
 	fi
 
-lint: setup-dev  ## ruff, strict mypy, and a syntax check of the shell scripts
+# Not every distribution has Chromium as a package: without it these are skipped, unless EBTRACE_REQUIRE_BROWSER=1 is set.
+test-browser: setup-dev  ## the tests that open reports in a headless Chromium
+	@PYTHON=$(PYTHON) .ci/packages browser || [ "$${EBTRACE_REQUIRE_BROWSER:-0}" != 1 ]
+	$(BIN)/python -m pytest tests/browser
+
+lint: setup-dev  ## ruff, strict mypy, strict tsc, and a syntax check of the shell scripts
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/python -m report.web.bundle check
 	@for script in .ci/run .ci/packages vagrant/provision.sh; do bash -n "$$script" || exit 1; done
 
 bench: setup-dev  ## measure the budgets here: added time per call, events per second, start-up, memory
 	$(BIN)/ebtrace bench
 
 clean:  ## remove what make, the tests and the demo have made
-	rm -rf $(VENV) build dist ebtrace.egg-info $(DEMO) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist report/web/built ebtrace.egg-info $(DEMO) .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find bpf report tests tracer -name __pycache__ -prune -exec rm -rf {} +
 
 packages:
@@ -65,12 +73,12 @@ packages-dev:
 $(BIN)/pip: | packages
 	$(PYTHON) -m venv --clear $(VENV)
 
-$(VENV)/.ready: pyproject.toml $(BIN)/pip | packages
+$(VENV)/.ready: pyproject.toml $(WEB) $(BIN)/pip | packages
 	$(PIP) --editable .
 	@$(BIN)/python -m compileall -q tracer report
 	@touch $@
 
-$(VENV)/.ready-dev: pyproject.toml $(BIN)/pip | packages-dev
+$(VENV)/.ready-dev: pyproject.toml $(WEB) $(BIN)/pip | packages-dev
 	$(PIP) --editable '.[dev]'
 	@$(BIN)/python -m compileall -q tracer report
 	@touch $@ $(VENV)/.ready

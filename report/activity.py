@@ -15,6 +15,7 @@ from report.moments import is_failed
 from report.strings import Strings
 from report.sums import FIRST, LAST, Sums
 from report.things import Thing
+from report.trail import Trail
 from report.types import Columns
 from report.uses import MAPS, READS, Use, Uses
 from tracer.records import CallFlag
@@ -67,17 +68,24 @@ class Activity:
         return self.descriptors.pids
 
 
-def activity_of(session: Session, strings: Strings, lifecycle: Columns, sockets: Columns) -> Activity:
-    """Follow all descriptors through the session. ``lifecycle`` and ``sockets`` (empty if there are none) are in the order of time."""
+def activity_of(session: Session, strings: Strings, lifecycle: Columns, sockets: Columns, trail: Trail | None = None) -> Activity:
+    """Follow all descriptors through the session. ``lifecycle`` and ``sockets`` (empty if there are none) are in the order of time.
+    ``trail`` is told what each call's descriptor stood for."""
     descriptors = Descriptors(session, strings, lifecycle, sockets)
     uses = Uses(arch_of(session), descriptors.names)
     tally = _Tally(int(session.meta["started_ns"]))
-    for window in descriptors.windows(uses.numbers):
+    for window in descriptors.windows(uses.numbers | trail.numbers if trail else uses.numbers, idle=trail is not None):
         found = list(uses.of(window))
-        bindings = descriptors.pass_window(window, [use.keys for use in found])
+        used = [use.keys for use in found]
+        rows, keys = trail.asked(window) if trail else (None, None)
+        bindings = descriptors.pass_window(window, used if keys is None else [*used, keys])
+        if trail and rows is not None and keys is not None:
+            trail.add(window, rows, keys, bindings)
         for use in found:
             tally.add_use(window, use, bindings.things(use.keys, use.rows))
         tally.add_opens(window, bindings)
+    if trail:
+        trail.end(descriptors)
     return tally.activity(descriptors)
 
 

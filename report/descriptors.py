@@ -112,11 +112,11 @@ class Descriptors:
         """Names that were looked for in vain."""
         return self._world.searches.rows(self.pids)
 
-    def windows(self, wanted: NDArray[np.bool_], twice: bool = False) -> Iterator[Columns]:
-        """All that changes descriptors, with the calls that are ``wanted`` by number, for `pass_window` (report/moments.py: ``twice``)."""
+    def windows(self, wanted: NDArray[np.bool_], twice: bool = False, idle: bool = False) -> Iterator[Columns]:
+        """All that changes descriptors, with the calls that are ``wanted`` by number, for `pass_window` (report/moments.py: ``twice``, ``idle``)."""
         passing = self._changing.copy()
         passing[: len(wanted)] |= wanted
-        return windows(self._session, passing, self._at_return, self._looked_up, self._lifecycle, self._sockets, twice)
+        return windows(self._session, passing, self._at_return, self._looked_up, self._lifecycle, self._sockets, twice, idle)
 
     def pass_window(self, window: Columns, used: Sequence[NDArray[np.uint64]]) -> Bindings:
         """Take in the changes of one window; gives what the descriptors in ``used`` (key_of) stood for during it."""

@@ -45,13 +45,13 @@ def sockets_of(session: Session) -> Columns:
 
 
 def windows(session: Session, wanted: NDArray[np.bool_], at_return: NDArray[np.bool_], looked_up: NDArray[np.bool_], lifecycle: Columns,
-            sockets: Columns, twice: bool = False) -> Iterator[Columns]:
+            sockets: Columns, twice: bool = False, idle: bool = False) -> Iterator[Columns]:
     """All moments in windows, sorted by ``key`` (ns). The arrays say by number: which calls to pass; which of them count from their
     return; which only if they failed for want of a file.
 
     Rows where ``acts`` is set change something or are used; with ``twice`` those that count from their return also come when they
-    begin, with ``acts`` unset. ``call`` is the number as it was recorded, ``place`` that of the record in the file.
-    ``lifecycle`` and ``sockets`` are in the order of time.
+    begin, with ``acts`` unset, and with ``idle`` those come so that would only matter had they failed. ``call`` is the number as it was
+    recorded, ``place`` that of the record in the file. ``lifecycle`` and ``sockets`` are in the order of time.
     """
     def blocks() -> Iterable[Columns]:
         before = 0
@@ -59,7 +59,7 @@ def windows(session: Session, wanted: NDArray[np.bool_], at_return: NDArray[np.b
             sysno = np.where(table["sysno"] < SYSNO_LIMIT, table["sysno"], np.uint16(OTHER))
             places = np.arange(before, before + len(sysno), dtype=np.uint64)
             before += len(sysno)
-            told = wanted[sysno] & (~looked_up[sysno] | (table["ret"] == _LOOK_UP_FAILED) | twice)
+            told = wanted[sysno] & (~looked_up[sysno] | (table["ret"] == _LOOK_UP_FAILED) | twice | idle)
             rows = take({**table, "sysno": sysno, "call": table["sysno"], "place": places}, told)
             arrival = rows["start_ns"] + rows["duration_ns"]
             returns = at_return[rows["sysno"]]

@@ -15,7 +15,7 @@ from tracer.records import HISTOGRAM_BUCKETS, HISTOGRAM_SHIFT, SYSNO_LIMIT
 from tracer.session.format import BlockKind
 from tracer.session.reader import Session
 
-__all__ = ("SyscallTotals", "calls_by_process", "quantile", "syscall_totals")
+__all__ = ("SyscallTotals", "calls_by_process", "latency_histograms", "quantile", "syscall_totals")
 
 _SUMS = ("calls", "errors", "unfinished", "bytes", "total_ns")
 
@@ -75,6 +75,18 @@ def calls_by_process(session: Session) -> Counter[int]:
         np.add.at(sums, where, np.where(asked[np.minimum(table["sysno"], SYSNO_LIMIT)], table["calls"], np.uint64(0)))
         calls.update(dict(zip(procs.tolist(), sums.tolist(), strict=True)))
     return calls
+
+
+def latency_histograms(session: Session) -> dict[str, list[int]]:
+    """By name of the call, how many took how long: the first number is of those under 2**(HISTOGRAM_SHIFT + 1) ns, each further one of
+    those up to twice as long, the last of all others. Calls that were asked for and timed, of all processes."""
+    sums = np.zeros((SYSNO_LIMIT, HISTOGRAM_BUCKETS), np.uint64)
+    asked = selected(session)
+    for table in session.tables(BlockKind.TOTALS):
+        counted = (table["sysno"] < SYSNO_LIMIT) & asked[np.minimum(table["sysno"], SYSNO_LIMIT)]
+        np.add.at(sums, table["sysno"][counted], table["histogram"][counted])
+    arch = arch_of(session)
+    return {call_name(arch, sysno): sums[sysno].tolist() for sysno in np.flatnonzero(sums.any(axis=1)).tolist()}
 
 
 def quantile(histogram: NDArray[np.uint64], max_ns: int, share: float) -> int | None:

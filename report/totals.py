@@ -23,6 +23,7 @@ from report.searches import FailedOpens
 from report.selection import calls_for_names
 from report.strings import Strings
 from report.syscalls import SyscallTotals, calls_by_process, syscall_totals
+from report.trail import Trail
 from tracer.session.format import BlockKind
 from tracer.session.reader import Session
 
@@ -88,13 +89,14 @@ class Totals:
     tracer: TracerCost
 
 
-def totals_of(session: Session, pid: int | None = None) -> Totals:
-    """Sum up a session. ``pid`` narrows ``syscalls``, and nothing else, to the processes that had this pid."""
+def totals_of(session: Session, pid: int | None = None, trail: Trail | None = None) -> Totals:
+    """Sum up a session. ``pid`` narrows ``syscalls``, and nothing else, to the processes that had this pid. ``trail`` is told on the way
+    what each call's descriptor stood for."""
     strings = Strings(session)
     records = lifecycle(session)
     calls = calls_by_process(session)
     sockets = sockets_of(session)
-    activity = activity_of(session, strings, records, sockets)
+    activity = activity_of(session, strings, records, sockets, trail)
     folders = activity.descriptors.folders() if session.meta["mode"] == "full" else None  # else nobody saw where they went
     processes = processes_of(session, strings, records, calls, folders)
     wanted = None if pid is None else {process.proc for process in processes if process.pid == pid}

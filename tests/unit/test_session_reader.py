@@ -252,6 +252,14 @@ def test_strings_by_id(tmp_path: Path) -> None:
     assert (np.uint64(0) in found, 1 in found, -1 in found, 2**64 in found, "x" in found) == (True, False, False, False, False)
     with pytest.raises(KeyError):
         found[1]
+    assert found.many(np.array([2**64 - 2, 1, 0, 0, 2**64 - 1], "<u8")) == [(b"", 1, 1), None, (b"/b", 3, 1), (b"/b", 3, 1), (b"\xff\n", 3, 2)]
+    assert found.many(np.array([], "<u8")) == []
+
+
+def test_no_strings_at_all(tmp_path: Path) -> None:
+    write_session(tmp_path / "s.ebt", [(BlockKind.META, META)])
+    with open_session(str(tmp_path / "s.ebt")) as session:
+        assert session.strings().many(np.array([5, 6], "<u8")) == [None, None]
 
 
 def test_hundreds_of_thousands_of_strings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

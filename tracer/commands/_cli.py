@@ -18,6 +18,7 @@ _COMMANDS = {
     "run": ("tracer.commands.run", "Start a program and trace it and its children."),
     "attach": ("tracer.commands.attach", "Trace running processes (short: ebtrace -p PID)."),
     "stats": ("tracer.commands.stats", "Totals, syscalls, files and the loss ledger of a session."),
+    "report": ("tracer.commands.report", "The HTML report of a session: one file, for any browser."),
     "export": ("tracer.commands.export", "Every event of a session, one JSON object a line."),
     "doctor": ("tracer.commands.doctor", "What this host can do, tested live."),
     "bench": ("tracer.commands.bench", "Measure here what tracing costs."),

@@ -1,0 +1,49 @@
+"""What the page is told besides the calls: the document of `ebtrace stats --json`, with its tables as columns and its texts as they are shown."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from report.html.texts import shown, shown_all
+
+__all__ = ("LONG_TABLES", "as_columns", "compact", "head_of", "tables_of")
+
+LONG_TABLES = ("syscalls", "processes", "files", "searches", "connections", "dns")
+_LONGEST = 8  # syscalls that the first view shows
+_PLAIN = {int, float, bool, type(None)}
+
+
+def head_of(document: Mapping[str, Any]) -> dict[str, Any]:
+    """What the first view needs: all but the tables, and how many rows these have."""
+    parts = {name: part for name, part in document.items() if name not in LONG_TABLES and name != "http"}
+    told: dict[str, Any] = shown_all(parts)
+    syscalls = document["syscalls"]
+    longest = [{field: row[field] for field in ("name", "calls", "total_ns")} for row in syscalls[:_LONGEST]]
+    sums = {f"all_{field}": sum(row[field] for row in syscalls) for field in ("calls", "errors", "total_ns")}
+    return {**told, "rows": {name: len(document[name]) for name in LONG_TABLES}, "longest": shown_all(longest), **sums}
+
+
+def tables_of(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The tables, each as {field: [value of each row]}."""
+    return {name: as_columns(document[name]) for name in LONG_TABLES}
+
+
+def as_columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """Rows with the same fields as one list for each field."""
+    if not rows:
+        return {}
+    return {field: _shown_column([row[field] for row in rows]) for field in rows[0]}
+
+
+def _shown_column(values: list[Any]) -> list[Any]:
+    kinds = set(map(type, values))
+    if kinds <= _PLAIN:
+        return values
+    return list(map(shown, values)) if kinds == {str} else list(map(shown_all, values))
+
+
+def compact(value: Any) -> bytes:
+    """Plain data as JSON for a machine."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()

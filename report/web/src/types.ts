@@ -1,0 +1,134 @@
+/** What the page is told (report/html/page.py), and what page and worker tell each other. All times are ns after the start of the session. */
+
+export type Value = string | number | boolean | null | Value[];
+
+/** A table as columns of equal length, as `ebtrace stats --json` names them. */
+export type Table = Record<string, Value[]>;
+
+export interface Account {
+  counted: number;
+  delivered: number;
+  sampled_out: number;
+  lost: number;
+  unaccounted: number;
+}
+
+/** What the first view needs; it stands in the page as it is. */
+export interface Head {
+  title: string;
+  session: Record<string, Value>;
+  ledger: Record<string, Account>;
+  tracer: Record<string, number | null>;
+  rows: Record<string, number>;
+  chart: number[][];
+  span_ns: number;
+  classes: string[];
+  /** The calls that took most time. */
+  longest: { name: string; total_ns: number; calls: number }[];
+  /** Sums over all syscalls. */
+  all_calls: number;
+  all_errors: number;
+  all_total_ns: number;
+  calls: number;
+  held: number;
+  every: number;
+}
+
+/** name, kind, slot, shift, bits, signed */
+export type Argument = [string, string, number, number, number, boolean];
+
+export interface Kind {
+  name: string;
+  class: number;
+  result: string;
+  args: Argument[];
+}
+
+/** Where the planes of each column are: report/html/packing.py */
+export type Directory = Record<string, { rows: number; planes: [number, number][] }>;
+
+/** The rest, compressed in the page. */
+export interface Tables {
+  syscalls: Table;
+  processes: Table;
+  files: Table;
+  searches: Table;
+  connections: Table;
+  dns: Table;
+  kinds: Kind[];
+  threads: { proc: number[]; tid: number[] };
+  columns: Directory;
+  levels: { width_ns: number; pieces: number; columns: Directory };
+  histograms: Record<string, number[]>;
+  errnos: Record<string, string>;
+}
+
+/** What drawings need of every call. */
+export interface Calls {
+  start: Float64Array;
+  duration: Float64Array;
+  kind: Uint32Array;
+  thread: Uint32Array;
+  failed: Uint8Array;
+  /** Rows thread by thread, and where each thread's begin in that; one more entry than there are threads. */
+  byThread: Uint32Array;
+  threadFrom: Uint32Array;
+}
+
+/** Calls summed up by thread, piece of time and class, sorted by thread and piece. */
+export interface Level {
+  width: number;
+  threadFrom: Uint32Array;
+  piece: Uint32Array;
+  group: Uint8Array;
+  calls: Uint32Array;
+  errors: Uint32Array;
+  busy: Float64Array;
+}
+
+/** One call as words. */
+export interface Call {
+  row: number;
+  start: number;
+  duration: number | null;
+  kind: number;
+  name: string;
+  thread: number;
+  tid: number;
+  /** Name, value, and of the first descriptor what it stood for. */
+  args: [name: string, value: string, thing: string][];
+  result: string;
+  error: string | null;
+  notes: string[];
+}
+
+/** One row of a summary of some calls. */
+export interface Summary {
+  kind: number;
+  calls: number;
+  errors: number;
+  total: number;
+  max: number;
+  histogram: number[];
+}
+
+export interface Range {
+  from: number;
+  to: number;
+}
+
+/** What the worker is asked for. */
+export interface Questions {
+  load: { ask: { columns: string; texts: string; levels: string; tables: Pick<Tables, "kinds" | "threads" | "columns" | "levels" | "errnos">;
+                 titles: string[]; pids: number[]; classes: string[] };
+          answer: { calls: Calls; level: Level } };
+  filter: { ask: { query: string; range: Range | null }; answer: { rows: number; mask: Uint8Array | null; took: number } };
+  sort: { ask: { by: "start" | "duration"; descending: boolean }; answer: null };
+  rows: { ask: { from: number; to: number }; answer: Call[] };
+  call: { ask: { row: number }; answer: Call | null };
+  place: { ask: { row: number }; answer: number };
+  summary: { ask: null; answer: Summary[] };
+  slowest: { ask: { name: string; most: number }; answer: Call[] };
+}
+
+export type Question = keyof Questions;
