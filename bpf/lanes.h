@@ -24,6 +24,9 @@ INLINE void *workbench(void)
 	return s ? s->bytes + ARGV_BYTES / 2 : 0;
 }
 
+/* 1 for -4095..-1, which are errors (include/linux/err.h), else 0; without a branch, for the verifier's sake. */
+#define IS_ERROR(ret) (((u64)(ret) >> 63) & ((-(u64)(ret) - 1 - 4095) >> 63))
+
 /* rec_syscall.packed */
 INLINE u64 packed_call(u64 duration, u32 sysno, u32 call_flags)
 {

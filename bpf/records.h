@@ -49,7 +49,7 @@ enum map_id {
 	MAP_URING_TAILS,           /* program array: what on_uring_complete goes on to; programs of two tracepoints cannot share one */
 	MAP_STATES,                /* array[STATE_SLOTS]: struct state_slot, by the lower bits of the tid */
 	MAP_CLAIMS,                /* hash: u32 number of a slot -> u32, slots that are taken */
-	MAP_CROWD,                 /* hash: tid -> struct task_state, threads whose slot another one had taken */
+	MAP_CROWD,                 /* hash: tid -> u32 number of the slot, of threads that found their own taken */
 	MAP_ROWS,                  /* array[CPUS * ROWS_OF_CPU, a power of two]: struct totals_row */
 	MAP_RETIRED,               /* array of the same length: struct totals_key, what user space has read for the last time */
 };
@@ -138,7 +138,7 @@ struct task_state {
 
 struct state_slot {
 	struct task_state state;
-	u64 crowd;                 /* threads with the same lower bits that are in MAP_CROWD */
+	u64 crowd;                 /* threads with these lower bits that are in other slots */
 };
 
 struct mark {

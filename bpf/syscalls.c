@@ -148,7 +148,7 @@ INLINE int sampled_out(struct plan *plan, u64 duration, s64 ret)
 	u32 zero = 0;
 	struct control *control;
 
-	if (plan->keep_one_in <= 1 || plan->flags & PLAN_ALWAYS || (u64)ret >= (u64)-4095)
+	if (plan->keep_one_in <= 1 || plan->flags & PLAN_ALWAYS || IS_ERROR(ret))
 		return 0;
 	control = map_lookup(MAP(MAP_CONTROL), &zero);
 	if (!control || duration >= control->slow_ns || random_u32() % plan->keep_one_in == 0)
@@ -208,7 +208,7 @@ INLINE int killed_in_call(s64 ret)
 	struct task_struct *task;
 	u64 pending = 0;
 
-	if (ret > -ERESTARTSYS || ret < -ERESTART_RESTARTBLOCK)
+	if (-(u64)ret - ERESTARTSYS > ERESTART_RESTARTBLOCK - ERESTARTSYS)
 		return 0;
 	task = (void *)current_task_address();
 	read_kernel(&pending, sizeof(pending), &task->pending_signal_sig);

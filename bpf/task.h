@@ -1,24 +1,35 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Membership: a thread is traced while it has a struct task_state. The state lies in an array, at the lower bits of the tid: the
- * look-up is a few instructions without a call, where task storage and hashes take 40 ns. Threads whose lower bits are the same
- * are told apart by the tid; the second one is in a hash.
+ * look-up is a few instructions without a call, where task storage and hashes take 40 ns. A thread that finds its slot taken gets
+ * another one, and a hash says which.
  */
 #pragma once
 #include "kernel.h"
 
 #define SLOT_OF(tid) ((tid) & (STATE_SLOTS - 1))
 
+INLINE struct state_slot *slot_at(u32 number)
+{
+	return map_lookup(MAP(MAP_STATES), &number);
+}
+
 INLINE struct task_state *state_at(u32 tid)
 {
-	u32 number = SLOT_OF(tid);
-	struct state_slot *slot = map_lookup(MAP(MAP_STATES), &number);
+	struct state_slot *slot = slot_at(SLOT_OF(tid));
+	u32 *elsewhere;
 
 	if (!slot)
 		return 0;
 	if (slot->state.tid == tid)
 		return &slot->state;
-	return slot->crowd ? map_lookup(MAP(MAP_CROWD), &tid) : 0;
+	if (!slot->crowd)
+		return 0;
+	elsewhere = map_lookup(MAP(MAP_CROWD), &tid);
+	if (!elsewhere)
+		return 0;
+	slot = slot_at(*elsewhere);
+	return slot && slot->state.tid == tid ? &slot->state : 0;
 }
 
 INLINE struct task_state *current_state(void)
@@ -36,45 +47,70 @@ INLINE struct task_state *current_state_fast(void)
 #endif
 }
 
+#define TRIES 4
+#define GOLDEN 0x9e3779b1U         /* 2^32 divided by the golden ratio: where one tid is near another, their next places are far apart */
+
+/* A slot that nobody has, for a thread of this tid; STATE_SLOTS if none was found. */
+INLINE u32 slot_claim(u32 tid)
+{
+	u32 number = SLOT_OF(tid);
+
+#pragma clang loop unroll(full)
+	for (u32 i = 0; i < TRIES; i++) {
+		if (!map_update(MAP(MAP_CLAIMS), &number, &tid, BPF_NOEXIST_))
+			return number;
+		number = SLOT_OF((tid ^ i) * GOLDEN >> 16);
+	}
+	return STATE_SLOTS;
+}
+
 /* The state comes into being with these flags and all else zero, even if the tid has one: then it was used again. */
 INLINE struct task_state *state_create(u32 tid, u16 flags)
 {
 	union { struct { u32 tid; u16 sysno, flags; } parts; u64 whole; } word = { .parts = { .tid = tid, .flags = flags } };
-	u32 number = SLOT_OF(tid);
-	struct state_slot *slot = map_lookup(MAP(MAP_STATES), &number);
-	struct task_state fresh = { .tid = tid, .flags = flags };
+	struct state_slot *home = slot_at(SLOT_OF(tid));
+	struct task_state *s = state_at(tid);
+	struct state_slot *slot;
+	u32 number;
 
-	if (!slot)
-		return 0;
-	if (slot->state.tid != tid) {
-		int there = slot->crowd && map_lookup(MAP(MAP_CROWD), &tid);
-
-		if (there || map_update(MAP(MAP_CLAIMS), &number, &tid, BPF_NOEXIST_)) {
-			if (!map_update(MAP(MAP_CROWD), &tid, &fresh, 0) && !there)
-				__sync_fetch_and_add(&slot->crowd, 1);
-			return map_lookup(MAP(MAP_CROWD), &tid);
+	if (!s) {
+		number = slot_claim(tid);
+		slot = slot_at(number);
+		if (!slot || !home)
+			return 0;
+		if (number != SLOT_OF(tid)) {
+			__sync_fetch_and_add(&home->crowd, 1);
+			if (map_update(MAP(MAP_CROWD), &tid, &number, 0)) {
+				__sync_fetch_and_add(&home->crowd, -1);
+				map_delete(MAP(MAP_CLAIMS), &number);
+				return 0;
+			}
 		}
+		s = &slot->state;
 	}
-	slot->state.enter_ns = slot->state.exec_file = slot->state.exec_argv = slot->state.regs = 0;
-	slot->state.proc = slot->state.sent = 0;
-	*(volatile u64 *)&slot->state.tid = word.whole;
-	return &slot->state;
+	s->enter_ns = s->exec_file = s->exec_argv = s->regs = 0;
+	s->proc = s->sent = 0;
+	*(volatile u64 *)&s->tid = word.whole;
+	return s;
 }
 
 /* Tids are used again. */
 INLINE void state_forget(u32 tid)
 {
-	u32 number = SLOT_OF(tid);
-	struct state_slot *slot = map_lookup(MAP(MAP_STATES), &number);
+	struct state_slot *home = slot_at(SLOT_OF(tid));
+	struct task_state *s = state_at(tid);
+	u32 number = SLOT_OF(tid), *elsewhere;
 
-	if (!slot)
+	if (!s || !home)
 		return;
-	if (slot->state.tid == tid) {
-		*(volatile u64 *)&slot->state.tid = 0;
-		map_delete(MAP(MAP_CLAIMS), &number);
-	} else if (!map_delete(MAP(MAP_CROWD), &tid)) {
-		__sync_fetch_and_add(&slot->crowd, -1);
+	if (home->state.tid != tid) {
+		elsewhere = map_lookup(MAP(MAP_CROWD), &tid);
+		number = elsewhere ? *elsewhere : number;
+		map_delete(MAP(MAP_CROWD), &tid);
+		__sync_fetch_and_add(&home->crowd, -1);
 	}
+	*(volatile u64 *)&s->tid = 0;
+	map_delete(MAP(MAP_CLAIMS), &number);
 }
 
 /* What user space wants of a thread; 0: nothing. Through task storage it need not know the tid in the initial pid namespace. */

@@ -3,18 +3,24 @@
 #pragma once
 #include "lanes.h"
 
+/* Without branches: each would double what the verifier has to walk of all that follows. */
+#define ABOVE(v, limit) (((u64)(limit) - (v)) >> 63)
 INLINE u32 histogram_bucket(u64 ns)
 {
-	u32 v = ns >> HISTOGRAM_SHIFT, bucket = 0;
+	u64 v = ns >> HISTOGRAM_SHIFT, beyond = ABOVE(v, 0x7fffffff), bucket, step;
 
-	if (ns >> (HISTOGRAM_SHIFT + 31))
-		return HISTOGRAM_BUCKETS - 1;
-	if (v >> 16) { bucket += 16; v >>= 16; }
-	if (v >> 8) { bucket += 8; v >>= 8; }
-	if (v >> 4) { bucket += 4; v >>= 4; }
-	if (v >> 2) { bucket += 2; v >>= 2; }
-	bucket += v >> 1;
-	return bucket & (HISTOGRAM_BUCKETS - 1);
+	bucket = ABOVE(v, 0xffff) << 4;
+	v >>= bucket;
+	step = ABOVE(v, 0xff) << 3;
+	v >>= step;
+	bucket += step;
+	step = ABOVE(v, 0xf) << 2;
+	v >>= step;
+	bucket += step;
+	step = ABOVE(v, 3) << 1;
+	v >>= step;
+	bucket += step + (v >> 1);
+	return (bucket | beyond * (HISTOGRAM_BUCKETS - 1)) & (HISTOGRAM_BUCKETS - 1);
 }
 
 /* The row of this key in MAP_ROWS; 0 if it is taken. */
@@ -61,25 +67,25 @@ INLINE struct totals *totals_of(u32 proc, u32 sysno)
 	return map_lookup(MAP(MAP_OVERFLOW), &sysno);
 }
 
+/* Branches on a value leave the verifier with two ideas of it, and it walks what follows for each: so what can be is calculated. */
 INLINE void totals_add(u32 proc, u32 sysno, u32 call_flags, s64 ret, u32 plan_flags, u64 duration)
 {
 	struct totals *t = totals_of(proc, sysno);
+	u64 unfinished = call_flags & CALL_UNFINISHED, error = IS_ERROR(ret) & ~unfinished, longer;
 
 	if (!t)
 		return;
+	_Static_assert(CALL_UNFINISHED == 1 && PLAN_BYTES == 2, "flags that are counted with");
 	t->calls += 1;
-	if (call_flags & CALL_UNFINISHED)
-		t->unfinished += 1;
-	else if ((u64)ret >= (u64)-4095)
-		t->errors += 1;
-	else if (plan_flags & PLAN_BYTES)
-		t->bytes += ret;
+	t->unfinished += unfinished;
+	t->errors += error;
+	t->bytes += (u64)ret & -(u64)(plan_flags >> 1 & 1 & ~(unfinished | error));
 #if !COUNTS_ONLY
 	if (call_flags & (CALL_UNFINISHED | CALL_UNTIMED))
 		return;            /* no latency is known: not even a zero */
 	t->total_ns += duration;
-	if (duration > t->max_ns)
-		t->max_ns = duration;
+	longer = duration - t->max_ns;
+	t->max_ns += longer & ~-(longer >> 63);
 	t->histogram[histogram_bucket(duration)] += 1;
 #endif
 }

@@ -134,11 +134,13 @@ class _Session:
                     poll.register(fd, select.EPOLLIN | select.EPOLLET)
             drain = Drain(self._lanes, sink, poll)
             reason, status = self._loop(drain, sink)
+            target_ended_ns = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
             if self._startup_ms is None:
                 self._announce()  # the end came before the snapshot was there; the front still waits for the beginning
             still_open = self._tracing.detach()
             alive = self._tracing.sockets(CensusKind.ALIVE)
-            ended_ns = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+            # Taking the probes off may take longer than a short program has run.
+            ended_ns = target_ended_ns if reason == "target ended" else time.clock_gettime_ns(time.CLOCK_MONOTONIC)
             drain.finish()
         sink.put("open", still_open)
         if alive:

@@ -98,7 +98,7 @@ def test_constants_agree(ask) -> None:
 def test_maps_have_room_for_their_values(ask) -> None:
     plans = map_plans(4, task_storage=True, perf=False, ring_bytes=dict.fromkeys(records.LANES, 4096))
     pairs = {
-        "MARKS": "mark", "STATES": "state_slot", "CROWD": "task_state", "PLANS": "plan", "ROWS": "totals_row", "RETIRED": "totals_key",
+        "MARKS": "mark", "STATES": "state_slot", "PLANS": "plan", "ROWS": "totals_row", "RETIRED": "totals_key",
         "TOTALS": "totals", "OVERFLOW": "totals", "LEDGER": "lane_count", "CONTROL": "control",
         "SCRATCH": "scratch", "GATE": "gate", "SOCKS": "sock_state", "WATCHED": "watched", "URING": "uring_state",
     }

@@ -26,7 +26,7 @@ _BTF = Capability("type information (BTF)", "finds the kernel's structures, with
 _PROGRAM = Capability("typed tracepoints", "the probes: at system calls, forks, execs and exits")
 _MEMORY = Capability("reading kernel memory", "names and arguments of programs")
 _MACHINE_CODE = Capability("BPF as machine code", "probes that cost next to nothing", required=False)
-_STORAGE = Capability("task storage", "finds the state of a traced thread without a search", required=False)
+_STORAGE = Capability("task storage", "marks the first process whatever pid namespace the tracer is in", required=False)
 _RING = Capability("BPF ring buffers", "the fastest way for records to leave the kernel", required=False)
 _PERF = Capability("perf ring buffers", "the same on older kernels, and for --transport perf", required=False)
 _TASKS = Capability("iterator over tasks", "takes in what already runs, and accounts for open calls")

@@ -24,7 +24,6 @@ from tracer.records import (
     STATE_SLOTS,
     STRING_HEAD,
     SYSNO_LIMIT,
-    TASK_STATE,
     URING_STATE,
     WATCHED,
     MapId,
@@ -43,7 +42,7 @@ TOTALS_BYTES = 8 * (6 + HISTOGRAM_BUCKETS)
 _ROWS, _FEWEST_ROWS_OF_CPU = 8192, 256
 _TOTALS_ROWS = 8192
 _MARKS = 4096
-_CROWD = 65536  # threads that found their slot taken
+_CROWD = 8192  # threads that found their slot taken
 _STRINGS_REMEMBERED = 32768
 _SOCKETS = 16384  # TCP sockets that live at one time; those beyond are counted as lost
 _WATCHED = 4096
@@ -161,7 +160,7 @@ def map_plans(cpus: int, *, task_storage: bool, perf: bool, ring_bytes: dict[str
         MapId.MARKS: MapPlan(_TASK_STORAGE, 4, mark, 0, _NO_PREALLOC) if task_storage else MapPlan(_HASH, 4, mark, _MARKS, _NO_PREALLOC),
         MapId.STATES: MapPlan(_ARRAY, 4, struct.calcsize(STATE_SLOT), STATE_SLOTS),
         MapId.CLAIMS: MapPlan(_HASH, 4, 4, STATE_SLOTS, _NO_PREALLOC),
-        MapId.CROWD: MapPlan(_HASH, 4, struct.calcsize(TASK_STATE), _CROWD, _NO_PREALLOC),
+        MapId.CROWD: MapPlan(_HASH, 4, 4, _CROWD, _NO_PREALLOC),
         MapId.PLANS: MapPlan(_ARRAY, 4, struct.calcsize(PLAN), SYSNO_LIMIT),
         MapId.TOTALS: MapPlan(_HASH, 8, TOTALS_BYTES, _TOTALS_ROWS),
         MapId.ROWS: MapPlan(_ARRAY, 4, 8 + TOTALS_BYTES, cpus * rows_of_cpu(cpus)),
