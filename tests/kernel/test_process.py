@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -167,3 +168,29 @@ def test_threads_whose_numbers_fall_on_the_same_slot(lab: Lab, mode: tuple[str, 
         (row,) = (row for row in json.loads(shown.stdout)["syscalls"] if row["name"] == "getppid")
         calls[pid] = row["calls"]
     assert calls == dict(zip(pids, (1009, 2018, 3027, 1009)))
+
+
+def test_rows_of_the_ended_are_used_again_while_others_go_on(lab: Lab) -> None:
+    """Processes that find their place for totals taken, and free later; totals are read several times meanwhile."""
+    program = """
+import os, time
+calls = [os.getppid, os.getuid, os.getgid, os.geteuid, os.getegid, os.getpgrp, os.times, os.getcwd, os.sched_yield]
+for turn in range(2400):
+    if turn % 60 == 0 and os.fork() == 0:
+        for more in range(300):
+            for call in calls:
+                call()
+            time.sleep(0.005)
+        os._exit(0)
+    if os.fork() == 0:
+        os.getppid()
+        os._exit(0)
+    time.sleep(0.001)
+while True:
+    try: os.wait()
+    except ChildProcessError: break
+"""
+    session = lab.trace([sys.executable, "-c", program]).whole()
+    assert session.calls("getppid") == 2400 + 40 * 300
+    assert session.calls("sched_yield") == 40 * 300
+    assert len(session.calls_of("getppid")) == 2400 + 40 * 300

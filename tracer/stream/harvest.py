@@ -22,6 +22,8 @@ _CHUNK = 1024
 _FIELDS = ("calls", "errors", "unfinished", "bytes", "total_ns")  # then max_ns, then the histogram
 _MAX = len(_FIELDS)
 _WORDS = _MAX + 1 + HISTOGRAM_BUCKETS
+# Set in the keys of rows in the array. A key may have a row in the hash as well: it went there while its place was taken, and came back.
+_IN_ARRAY = np.uint64(1 << 63)
 
 
 class Harvest:
@@ -63,7 +65,7 @@ class Harvest:
             if numbers is None:
                 gone.append(keys[lost])
             else:
-                freed.append((numbers[lost], keys[lost]))
+                freed.append((numbers[lost], keys[lost] & ~_IN_ARRAY))
             living.append((keys[~lost], rows[~lost]))
         for keys in gone:
             self._tracing.maps[MapId.TOTALS].delete_all(keys.tobytes())
@@ -93,7 +95,7 @@ class Harvest:
         for number_bytes, values in self._tracing.maps[MapId.ROWS].batches(_CHUNK):
             numbers, table = np.frombuffer(number_bytes, np.uint32), np.frombuffer(values, np.uint64).reshape(-1, 1 + _WORDS)
             used = np.flatnonzero((table[:, 0] != 0) & (table[:, 0] != self._retired[numbers]))
-            yield numbers[used], table[used, 0], table[used, 1:]
+            yield numbers[used], table[used, 0] | _IN_ARRAY, table[used, 1:]
         for key_bytes, values in self._tracing.maps[MapId.TOTALS].batches(_CHUNK):
             yield None, np.frombuffer(key_bytes, np.uint64), np.frombuffer(values, np.uint64).reshape(-1, _WORDS)
 
