@@ -152,9 +152,11 @@ def _coded(rows: Columns, kinds: list[Kind], wording: Wording) -> Columns:
 def _named_things(rows: Columns, survey: Survey, trail: Trail, origin: int, wording: Wording) -> NDArray[np.uint64]:
     tids = (survey.threads & _LOW)[rows["thread"]] if len(rows["thread"]) else np.zeros(0, np.uint64)
     things = trail.of(rows["start"].view(np.uint64) + np.uint64(origin & (1 << 64) - 1), tids.astype(np.uint32))
-    different, places = np.unique(things, return_inverse=True)
-    found: NDArray[np.uint64] = np.array([wording.index(trail.names[thing]) if thing else 0 for thing in different.tolist()], np.uint64)[places]
-    return found
+    used = np.flatnonzero(np.bincount(things)).tolist()
+    table = np.zeros(used[-1] + 1 if used else 0, np.uint64)
+    for thing in used:
+        table[thing] = wording.index(trail.names[thing]) if thing else 0
+    return table[things]
 
 
 def _name_strings(values: NDArray[np.uint64], slot: str, kinds: list[Kind], bounds: list[int], wording: Wording) -> None:

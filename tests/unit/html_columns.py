@@ -97,8 +97,11 @@ def unpacked(data: bytes, directory: Mapping[str, Any]) -> dict[str, NDArray[np.
     columns = {}
     for name, told in directory.items():
         values = np.zeros(told["rows"], np.uint64)
-        for plane, length in told["planes"]:
+        for plane, length, kept in told["planes"]:
             octets = np.frombuffer(zlib.decompress(data[at:at + length], -15), np.uint8)
+            if kept >= 0:
+                some, octets = octets, np.zeros(told["rows"], np.uint8)
+                octets[some[:4 * kept].view("<u4")] = some[4 * kept:]
             assert len(octets) == told["rows"]
             values |= octets.astype(np.uint64) << np.uint64(8 * plane)
             at += length

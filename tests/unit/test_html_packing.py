@@ -22,9 +22,18 @@ def test_what_is_packed_is_unpacked(values: list[int], dtype: str) -> None:
 
 def test_planes_that_are_zero_are_left_out() -> None:
     found = pack({"high": np.array([1 << 40, 3 << 40], "u8"), "nothing": np.zeros(5, "u4"), "empty": np.zeros(0, "u8")})
-    assert [number for number, _ in found.directory["high"]["planes"]] == [5]
+    assert [number for number, _, _ in found.directory["high"]["planes"]] == [5]
     assert found.directory["nothing"] == {"rows": 5, "planes": []}
     assert found.directory["empty"] == {"rows": 0, "planes": []}
+
+
+def test_of_planes_that_are_nearly_zero_only_the_rest_is_kept() -> None:
+    column = np.zeros(100_000, "u4")
+    column[[0, 7, 99_999]] = [1, 0x20000, 3]
+    found = pack({"one": column})
+    assert [(number, kept) for number, _, kept in found.directory["one"]["planes"]] == [(0, 2), (2, 1)]
+    assert found.size < 40
+    assert unpacked(b64decode(found.base64), found.directory)["one"].tolist() == column.tolist()
 
 
 def test_negative_numbers_are_patterns_of_64_bits() -> None:

@@ -45,7 +45,7 @@ export interface Kind {
 }
 
 /** Where the planes of each column are: report/html/packing.py */
-export type Directory = Record<string, { rows: number; planes: [number, number][] }>;
+export type Directory = Record<string, { rows: number; planes: [plane: number, bytes: number, kept: number][] }>;
 
 /** The rest, compressed in the page. */
 export interface Tables {

@@ -16,19 +16,24 @@ export async function unpack(packed: Uint8Array<ArrayBuffer>, directory: Directo
   for (const [name, { rows, planes }] of Object.entries(directory)) {
     const wide = { low: new Uint32Array(rows), high: new Uint32Array(rows) };
     columns[name] = wide;
-    for (const [plane, length] of planes) {
+    for (const [plane, length, kept] of planes) {
       const stream = packed.subarray(at, at + length);
       at += length;
-      waiting.push(inflate(stream).then((bytes) => merge(wide, plane, bytes)));
+      waiting.push(inflate(stream).then((bytes) => merge(wide, plane, bytes, kept)));
     }
   }
   await Promise.all(waiting);
   return columns;
 }
 
-function merge(wide: Wide, plane: number, bytes: Uint8Array): void {
+function merge(wide: Wide, plane: number, bytes: Uint8Array<ArrayBuffer>, kept: number): void {
   const half = plane < 4 ? wide.low : wide.high;
   const shift = 8 * (plane & 3);
+  if (kept >= 0) {
+    const places = new DataView(bytes.buffer);
+    for (let place = 0; place < kept; place++) half[places.getUint32(4 * place, true)] |= bytes[4 * kept + place] << shift;
+    return;
+  }
   for (let row = 0; row < half.length; row++) half[row] |= bytes[row] << shift;
 }
 
