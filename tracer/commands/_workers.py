@@ -9,7 +9,6 @@ import socket
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from tracer.errors import EbtraceError, PermissionMissing
 from tracer.link import Link, detach, peer
@@ -26,13 +25,11 @@ _ROOT_REMEDY = "run it as root, or give this user the rights that `ebtrace docto
 BEGUN_NS = time.monotonic_ns() - time.process_time_ns()  # when this process was started: up to here it has done nothing but compute
 
 
-@dataclass
 class Worker:
-    """The privileged half: how to talk to it, and its process id."""
+    """The privileged half: how to talk to it, its process id, and whether this process forked it and can then say how it died."""
 
-    link: Link
-    pid: int
-    child: bool  # forked by this process, which can then say how it died
+    def __init__(self, link: Link, pid: int, child: bool) -> None:
+        self.link, self.pid, self.child = link, pid, child
 
     def leave(self, patience_s: float) -> str:
         """Waits until the worker has ended, ``patience_s`` seconds at most. How it died, if that is known, as "was killed by ...", else ""."""

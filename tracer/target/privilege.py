@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from typing import NamedTuple
 
 __all__ = (
     "CAP_BPF", "CAP_PERFMON", "CAP_SYS_ADMIN", "CAP_SYS_PTRACE", "Identity", "acting_as", "assume", "can_trace", "caller", "capable",
@@ -25,8 +25,7 @@ CAP_BPF = 39
 _COERCED = ("C.UTF-8", "C.utf8", "UTF-8")  # what Python sets LC_CTYPE to in the C locale (PEP 538)
 
 
-@dataclass(frozen=True)
-class Identity:
+class Identity(NamedTuple):
     """A user as login would set it up."""
 
     uid: int
