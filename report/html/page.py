@@ -69,7 +69,8 @@ def page(session: Session, title: str | None = None, max_events: int = MAX_EVENT
         command=typed(totals.session.command, _COMMAND), story=story(told),
         warnings=[*warnings(told), *_aggregated(events)], ledger=head["ledger"], cost=totals.tracer, verdict=_verdict(totals),
         head=Markup(_embedded(head)),
-        tables=Markup(deflated(compact({**tables_of(told), **_about_calls(session, events)}), _FAST)),
+        about=Markup(deflated(compact(_about_calls(totals, events)), _FAST)),
+        tables=Markup(deflated(compact({**tables_of(told), "histograms": shown_all(latency_histograms(session))}), _FAST)),
         texts=Markup(deflated("\n".join(events.texts).encode(), _FAST)), levels=Markup(events.levels.columns.base64),
         events=Markup(events.columns.base64))
 
@@ -94,14 +95,16 @@ def _embedded(value: Any) -> str:
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def _about_calls(session: Session, events: Events) -> dict[str, Any]:
-    """How the embedded columns are to be read."""
+def _about_calls(totals: Totals, events: Events) -> dict[str, Any]:
+    """How the embedded columns are to be read: apart from the tables, so that this can begin while those are still being parsed."""
+    known = {process.proc: process for process in totals.processes}
     return {
         "kinds": [shown_all(kind.as_plain()) for kind in events.kinds],
-        "threads": {"proc": [proc for proc, _ in events.threads], "tid": [tid for _, tid in events.threads]},
+        "threads": {"proc": [proc for proc, _ in events.threads], "tid": [tid for _, tid in events.threads],
+                    "title": [shown(known[proc].title) if proc in known else "?" for proc, _ in events.threads],
+                    "pid": [known[proc].pid if proc in known else None for proc, _ in events.threads]},
         "columns": events.columns.directory,
         "levels": {"width_ns": events.levels.width_ns, "pieces": events.levels.pieces, "columns": events.levels.columns.directory},
-        "histograms": shown_all(latency_histograms(session)),
         "errnos": {number: name for number in range(1, _LAST_ERRNO + 1) if (name := errno_name(number)).isupper()},
     }
 

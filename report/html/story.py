@@ -77,7 +77,7 @@ def _calls(document: Mapping[str, Any]) -> Sentence:
     if not calls:
         return []
     most = max(syscalls, key=lambda row: row["total_ns"])
-    spent = [Part(" Most time went to "), Part(shown(most["name"]), f"syscalls?sel={most['name']}", code=True),
+    spent = [Part(" Most time went to "), Part(shown(most["name"]), f"syscalls?sel=syscall:{most['name']}", code=True),
              Part(f" ({duration(most['total_ns'])}).")] if most["total_ns"] else []
     failed = [Part("; "), Part(f"{count(errors)} of them", "events?q=error:*"), Part(" failed.")] if errors else [Part("; none failed.")]
     return [Part("It made "), Part(_many(calls, "system call"), "syscalls"), *failed, *spent]

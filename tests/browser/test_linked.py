@@ -87,6 +87,16 @@ def test_deep_links(show: Show, address: str, words: str, where: str) -> None:
     show(shop(), address).shows(words, where)
 
 
+def test_the_story_leads_to_what_it_tells(show: Show) -> None:
+    reader = show(shop())
+    for words, address in (("wait4", "syscalls?sel=syscall:wait4"), ("40 of them", "events?q=error:*"), ("7 names", "files?q=is:missing")):
+        reader.go("overview")
+        next(link for link in reader.all(".story a") if link.text == words).click()
+        reader.wait(lambda address=address: reader.address == address)
+        reader.js("location.hash = 'overview'")
+        reader.wait(lambda: reader.js("return document.body.dataset.view") == "overview")
+
+
 def test_back_and_forth(show: Show) -> None:
     reader = show(shop())
     reader.go("files")

@@ -66,18 +66,22 @@ class Page(HTMLParser):
         return found
 
     @property
+    def about(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(inflated(self.scripts["about"]))
+        return found
+
+    @property
     def tables(self) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(inflated(self.scripts["tables"]))
         return found
 
     def calls(self) -> list[dict[str, Any]]:
         """All calls that are in the page, in its order."""
-        tables = self.tables
-        columns = unpacked(b64decode(self.scripts["columns"]), tables["columns"])
-        return decoded(columns, tables, inflated(self.scripts["texts"]).split("\n"))
+        columns = unpacked(b64decode(self.scripts["columns"]), self.about["columns"])
+        return decoded(columns, self.about, inflated(self.scripts["texts"]).split("\n"))
 
     def level(self) -> dict[str, NDArray[np.uint64]]:
-        directory = self.tables["levels"]["columns"]
+        directory = self.about["levels"]["columns"]
         found = unpacked(b64decode(self.scripts["levels"]), directory)
         found["piece"] = np.cumsum(found["piece"]) & np.uint64(0xFFFF)
         return found
@@ -110,8 +114,8 @@ def unpacked(data: bytes, directory: Mapping[str, Any]) -> dict[str, NDArray[np.
     return columns
 
 
-def decoded(columns: Mapping[str, NDArray[np.uint64]], tables: Mapping[str, Any], texts: list[str]) -> list[dict[str, Any]]:
-    kinds, threads = tables["kinds"], tables["threads"]
+def decoded(columns: Mapping[str, NDArray[np.uint64]], about: Mapping[str, Any], texts: list[str]) -> list[dict[str, Any]]:
+    kinds, threads = about["kinds"], about["threads"]
     rows: list[dict[str, Any]] = [{"kind": int(kind), "thread": int(thread)} for kind, thread in zip(columns["kind"], columns["thread"])]
     for kind in range(len(kinds)):
         before = {"ret": 0, "a0": 0, "a1": 0, "a2": 0, "thing": 0}

@@ -6,7 +6,7 @@ import { embedded, inflateText } from "./embedded";
 import { count } from "./format";
 import { processesOf, type App, type View } from "./model";
 import { Store } from "./state";
-import type { Head, Tables } from "./types";
+import type { About, Head, Tables } from "./types";
 import { Details } from "./ui/details";
 import { help } from "./ui/help";
 import { Strip } from "./ui/strip";
@@ -51,15 +51,14 @@ start().catch((error: unknown) => {
 
 /** Everything that needs more than the head. */
 async function start(): Promise<void> {
-  const tables = JSON.parse(await inflateText(embedded("tables"))) as Tables;
   const client = new Client();
-  const processes = processesOf(tables, head.span_ns);
+  const about = JSON.parse(await inflateText(embedded("about"))) as About;
+  await parsed();
+  const calls = client.ask("load", { columns: embedded("columns"), texts: embedded("texts"), levels: embedded("levels"), about, classes: head.classes });
+  const tables = JSON.parse(await inflateText(embedded("tables"))) as Tables;
+  const processes = processesOf(tables, about, head.span_ns);
   const byProc = new Map(processes.map((process) => [process.proc, process]));
-  const calls = parsed().then(() => client.ask("load", {
-    columns: embedded("columns"), texts: embedded("texts"), levels: embedded("levels"), tables, classes: head.classes,
-    titles: tables.threads.proc.map((proc) => byProc.get(proc)?.title ?? "?"), pids: tables.threads.proc.map((proc) => byProc.get(proc)?.pid ?? 0),
-  }));
-  const app: App = { head, tables, processes, byProc, client, store, calls, found: -1, mask: null, end: head.span_ns };
+  const app: App = { head, tables, about, processes, byProc, client, store, calls, found: -1, mask: null, end: head.span_ns };
   const details = new Details(app);
   let asked = 0;
   let waiting = 0;

@@ -3,7 +3,7 @@
 import { number, text } from "./format";
 import type { Client } from "./client";
 import type { Store } from "./state";
-import type { Calls, Head, Level, Table, Tables } from "./types";
+import type { About, Calls, Head, Level, Table, Tables } from "./types";
 
 export interface Process {
   index: number;
@@ -24,6 +24,7 @@ export interface Process {
 export interface App {
   head: Head;
   tables: Tables;
+  about: About;
   processes: Process[]; // in the order of the tree
   byProc: Map<number, Process>;
   client: Client;
@@ -49,7 +50,7 @@ export function rowsOf(table: Table): number {
 }
 
 /** Processes as a tree, in the order in which it is drawn. */
-export function processesOf(tables: Tables, end: number): Process[] {
+export function processesOf(tables: Tables, about: About, end: number): Process[] {
   const table = tables.processes;
   const all: Process[] = [];
   for (let index = 0; index < rowsOf(table); index++) {
@@ -60,7 +61,7 @@ export function processesOf(tables: Tables, end: number): Process[] {
     });
   }
   const byProc = new Map(all.map((process) => [process.proc, process]));
-  tables.threads.proc.forEach((proc, thread) => byProc.get(proc)?.threads.push(thread));
+  about.threads.proc.forEach((proc, thread) => byProc.get(proc)?.threads.push(thread));
   const roots: Process[] = [];
   for (const process of all) {
     const parent = byProc.get(number(table.parent[process.index]));

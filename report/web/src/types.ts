@@ -47,6 +47,15 @@ export interface Kind {
 /** Where the planes of each column are: report/html/packing.py */
 export type Directory = Record<string, { rows: number; planes: [plane: number, bytes: number, kept: number][] }>;
 
+/** How the calls in the page are to be read. */
+export interface About {
+  kinds: Kind[];
+  threads: { proc: number[]; tid: number[]; title: string[]; pid: (number | null)[] };
+  columns: Directory;
+  levels: { width_ns: number; pieces: number; columns: Directory };
+  errnos: Record<string, string>;
+}
+
 /** The rest, compressed in the page. */
 export interface Tables {
   syscalls: Table;
@@ -55,12 +64,7 @@ export interface Tables {
   searches: Table;
   connections: Table;
   dns: Table;
-  kinds: Kind[];
-  threads: { proc: number[]; tid: number[] };
-  columns: Directory;
-  levels: { width_ns: number; pieces: number; columns: Directory };
   histograms: Record<string, number[]>;
-  errnos: Record<string, string>;
 }
 
 /** What drawings need of every call. */
@@ -119,8 +123,7 @@ export interface Range {
 
 /** What the worker is asked for. */
 export interface Questions {
-  load: { ask: { columns: string; texts: string; levels: string; tables: Pick<Tables, "kinds" | "threads" | "columns" | "levels" | "errnos">;
-                 titles: string[]; pids: number[]; classes: string[] };
+  load: { ask: { columns: string; texts: string; levels: string; about: About; classes: string[] };
           answer: { calls: Calls; level: Level } };
   filter: { ask: { query: string; range: Range | null }; answer: { rows: number; mask: Uint8Array | null; took: number } };
   sort: { ask: { by: "start" | "duration"; descending: boolean }; answer: null };

@@ -45,13 +45,13 @@ export function lanesOf(app: App, keep: (thread: number) => boolean): { lanes: L
     if (!threads.length && (process.threads.length || !keep(-1))) continue;
     if (!threads.length) add({ process, depth: process.depth, label: process.title, note: String(process.pid ?? "") }, TALL);
     threads.forEach((thread, place) => {
-      const tid = app.tables.threads.tid[thread];
+      const tid = app.about.threads.tid[thread];
       add(place ? { process, thread, depth: process.depth + 1, note: `thread ${tid}` }
         : { process, thread, depth: process.depth, label: process.title, note: String(process.pid ?? tid) }, place ? LOW : TALL);
     });
   }
-  app.tables.threads.proc.forEach((proc, thread) => {
-    if (!app.byProc.has(proc) && keep(thread)) add({ thread, label: "unknown process", note: `thread ${app.tables.threads.tid[thread]}` }, TALL);
+  app.about.threads.proc.forEach((proc, thread) => {
+    if (!app.byProc.has(proc) && keep(thread)) add({ thread, label: "unknown process", note: `thread ${app.about.threads.tid[thread]}` }, TALL);
   });
   return { lanes, height: top + 8 };
 }

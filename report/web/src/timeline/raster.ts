@@ -116,8 +116,7 @@ export function paint(picture: ImageData, columns: Columns, top: number, height:
   }
 }
 
-/** A colour of the style sheet, "#rrggbb", as a pixel. */
-export function pixel(colour: string, opacity = 255): number {
-  const [red, green, blue] = [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
-  return ((opacity << 24) | (blue << 16) | (green << 8) | red) >>> 0;
+/** A colour as a pixel that hides what is under it. */
+export function pixel([red, green, blue]: number[]): number {
+  return ((255 << 24) | (blue << 16) | (green << 8) | red) >>> 0;
 }

@@ -1,7 +1,6 @@
 /** Small parts that several views use. */
 
 import { h, s, type Child } from "../dom";
-import type { View } from "../model";
 
 /** A bar whose length tells a share. */
 export function bar(share: number, kind = ""): HTMLElement {
@@ -38,9 +37,4 @@ export function histogram(counts: number[], label: string, tell: (ns: number) =>
   });
   return s("svg", { class: "histogram", role: "img", "aria-label": label, viewBox: `-14 0 ${some.length * width + 28} ${height + foot}`,
                     width: some.length * width + 28, height: height + foot }, bars.flat());
-}
-
-/** A view that shows one thing under another. */
-export function plainView(name: string, ...children: (Child | Child[])[]): View & { root: HTMLElement } {
-  return { root: h("section", { class: `view ${name}`, "aria-label": name }, ...children), update: () => undefined };
 }

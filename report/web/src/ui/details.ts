@@ -64,8 +64,8 @@ export class Details {
 
   private call(call: Call): Child[] {
     const { app } = this;
-    const process = app.byProc.get(app.tables.threads.proc[call.thread]);
-    const group = app.tables.kinds[call.kind].class;
+    const process = app.byProc.get(app.about.threads.proc[call.thread]);
+    const group = app.about.kinds[call.kind].class;
     const around = (call.duration ?? 0) * 2 + 20_000;
     return [
       h("p", { class: "eyebrow" }, swatch(group), `${app.head.classes[group]} call`),

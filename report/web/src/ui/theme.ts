@@ -23,8 +23,13 @@ const dark = matchMedia("(prefers-color-scheme: dark)");
 
 export function palette(): Palette {
   if (!known) {
-    const style = getComputedStyle(document.documentElement);
-    const [ink, muted, line, paper, surface, accent, accentSoft, wash, bad, idle, ...classes] = NAMES.map((name) => style.getPropertyValue(`--${name}`).trim());
+    const probe = document.body.appendChild(document.createElement("i"));
+    const style = getComputedStyle(probe);
+    const [ink, muted, line, paper, surface, accent, accentSoft, wash, bad, idle, ...classes] = NAMES.map((name) => {
+      probe.style.color = `var(--${name})`;
+      return style.color; // light or dark, as rgb(…)
+    });
+    probe.remove();
     known = { ink, muted, line, paper, surface, accent, accentSoft, wash, bad, idle, classes };
   }
   return known;
@@ -46,4 +51,9 @@ dark.addEventListener("change", changed);
 function changed(): void {
   known = null;
   for (const listener of listeners) listener();
+}
+
+/** Red, green and blue of a colour of the palette. */
+export function parts(colour: string): number[] {
+  return (colour.match(/[\d.]+/g) ?? []).slice(0, 3).map(Number);
 }

@@ -25,7 +25,7 @@ export class EventsView implements View {
       columns: [
         { key: "start", title: "start", width: "7rem", sorts: true, room: "some", cell: (call) => moment(call.start, Math.min(step, 1e3)) },
         { key: "process", title: "process", width: "minmax(7rem, 1.2fr)", left: true, room: "much", cell: (call) => this.process(call) },
-        { key: "name", title: "call", width: "minmax(7.5rem, .8fr)", left: true, cell: (call) => h("span", { class: "tree-cell" }, swatch(app.tables.kinds[call.kind].class), h("code", null, call.name)) },
+        { key: "name", title: "call", width: "minmax(7.5rem, .8fr)", left: true, cell: (call) => h("span", { class: "tree-cell" }, swatch(app.about.kinds[call.kind].class), h("code", null, call.name)) },
         { key: "args", title: "arguments", width: "minmax(6rem, 4fr)", left: true, cell: (call) => h("span", { class: "args" }, call.args.map(([name, value, thing], place) =>
           [place ? ", " : "", h("span", { class: "quiet-text" }, `${name} `), h("code", null, value.length > 300 ? `${value.slice(0, 300)}…` : value),
            thing && h("span", { class: "thing" }, ` ${thing}`)]).flat()) },
@@ -59,7 +59,7 @@ export class EventsView implements View {
   }
 
   private process(call: Call): HTMLElement {
-    const process = this.app.byProc.get(this.app.tables.threads.proc[call.thread]);
+    const process = this.app.byProc.get(this.app.about.threads.proc[call.thread]);
     return h("span", { class: "tree-cell" }, h("span", { class: "clip" }, process?.title ?? "?"), h("span", { class: "quiet-text" }, ` ${call.tid}`));
   }
 }

@@ -30,7 +30,7 @@ export class SyscallsView implements View {
   private asked = 0;
 
   constructor(private readonly app: App) {
-    this.groups = new Map(app.tables.kinds.map((kind) => [kind.name, kind.class]));
+    this.groups = new Map(app.about.kinds.map((kind) => [kind.name, kind.class]));
     const time = (key: "total" | "max" | "p50" | "p99", title: string, hint: string, room?: "some" | "much") =>
       ({ key, title, hint, room, width: "5.5rem", sorts: true, cell: (row: Row) => duration(row[key]) });
     this.table = new DataTable<Row>({
@@ -82,7 +82,7 @@ export class SyscallsView implements View {
     if (asked !== this.asked) return;
     const rows = new Map<string, Row & { histogram: number[] }>();
     for (const sum of sums) {
-      const { name, class: group } = this.app.tables.kinds[sum.kind];
+      const { name, class: group } = this.app.about.kinds[sum.kind];
       const row = rows.get(name);
       if (!row) {
         rows.set(name, { name, group, calls: sum.calls, errors: sum.errors, total: sum.total, max: sum.max, p50: null, p99: null, bytes: null, histogram: sum.histogram });

@@ -8,7 +8,7 @@ import { Columns, fill, paint, pixel, rowsWithin } from "../timeline/raster";
 import type { Calls, Level, Range } from "../types";
 import { swatch } from "../ui/bits";
 import { tidy, whole } from "../ui/strip";
-import { onTheme, palette } from "../ui/theme";
+import { onTheme, palette, parts } from "../ui/theme";
 
 const RULER = 26;
 const LABELS = 208;
@@ -32,10 +32,10 @@ export class TimelineView implements View {
   private sampled = false; // not all calls of the session are in the drawing
 
   constructor(private readonly app: App) {
-    this.groups = Uint8Array.from(app.tables.kinds, (kind) => kind.class);
+    this.groups = Uint8Array.from(app.about.kinds, (kind) => kind.class);
     this.scroller = h("div", { class: "timeline" }, this.space, this.canvas, this.tip);
     const button = (name: string, label: string, act: () => void) => h("button", { type: "button", class: "quiet", "aria-label": label, title: label, onclick: act }, name);
-    const used = new Set(app.tables.kinds.map((kind) => kind.class));
+    const used = new Set(app.about.kinds.map((kind) => kind.class));
     this.root = h("section", { class: "view timeline-view", "aria-label": "Timeline" },
       h("div", { class: "line" }, h("div", { class: "buttons" }, button("−", "Zoom out", () => this.zoom(2)), button("+", "Zoom in", () => this.zoom(0.5)),
         button("Fit", "Show all time", () => app.store.set({ range: null }))), this.summary,
@@ -150,7 +150,7 @@ export class TimelineView implements View {
     const picture = pen.getImageData(x, Math.round(RULER * ratio), across, down);
     const columns = new Columns(across);
     const { classes, bad, line } = palette();
-    const inks = Uint32Array.from([...classes.map((colour) => pixel(colour)), pixel(line), pixel(bad)]);
+    const inks = Uint32Array.from([...classes, line, bad], (colour) => pixel(parts(colour)));
     for (const lane of lanes) {
       if (lane.thread < 0) continue;
       const whole = this.app.head.every === 1;
@@ -164,7 +164,7 @@ export class TimelineView implements View {
   private drawNames(pen: CanvasRenderingContext2D, lane: Lane, top: number, x: (at: number) => number): void {
     if (!this.loaded) return;
     const { calls } = this.loaded;
-    const { kinds } = this.app.tables;
+    const { kinds } = this.app.about;
     const { range } = this;
     const { surface: light, ink, classes } = palette();
     const { first, last } = rowsWithin(calls, lane.thread, range);
@@ -278,7 +278,7 @@ export class TimelineView implements View {
     if (bar) return [h("b", null, bar.label), ` ${duration(bar.to - bar.from)}`];
     if (row >= 0 && this.loaded) {
       const { calls } = this.loaded;
-      const kind = this.app.tables.kinds[calls.kind[row]];
+      const kind = this.app.about.kinds[calls.kind[row]];
       return [h("b", null, kind.name), ` ${duration(calls.duration[row])}`, calls.failed[row] ? h("span", { class: "bad" }, " failed") : "",
               h("br"), h("span", { class: "quiet-text" }, `${moment(calls.start[row], 1e3)} · ${lane.process?.title ?? ""}`)];
     }
@@ -377,6 +377,6 @@ function fitted(pen: CanvasRenderingContext2D, words: string, width: number): st
 
 /** Black or white, whichever can be read on this colour. */
 function readable(colour: string): string {
-  const [red, green, blue] = [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
+  const [red, green, blue] = parts(colour);
   return red * 0.299 + green * 0.587 + blue * 0.114 > 140 ? "#14151a" : "#ffffff";
 }

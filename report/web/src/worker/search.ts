@@ -51,9 +51,9 @@ function meaning(store: Store, key: string, value: string): Test {
   switch (key) {
     case "name": return byKind(kindsThat((index) => kinds[index].name === value || (value.length > 2 && value.endsWith("*") && kinds[index].name.startsWith(value.slice(0, -1)))));
     case "class": return byKind(kindsThat((index) => store.classes[kinds[index].class] === value));
-    case "pid": return byThread(threadsThat(compared(store.pids, value)));
+    case "pid": return byThread(threadsThat(compared(threads.pid, value)));
     case "tid": return byThread(threadsThat(compared(threads.tid, value)));
-    case "process": return byThread(threadsThat((index) => store.titles[index].toLowerCase().includes(value)));
+    case "process": return byThread(threadsThat((index) => threads.title[index].toLowerCase().includes(value)));
     case "path": return textTest(store, value);
     case "error": return errorTest(store, value);
     case "is": return value === "failed" ? (row) => errno[row] !== 0 : value === "unfinished" ? (row) => (store.flags[row] & 1) === 1 : () => false;
@@ -67,14 +67,14 @@ function meaning(store: Store, key: string, value: string): Test {
     }
     case "fd": return fdTest(store, Number(value));
     case "": return anywhere(store, value, kindsThat((index) => kinds[index].name.includes(value)),
-                             threadsThat((index) => store.titles[index].toLowerCase().includes(value) || String(store.pids[index]) === value));
+                             threadsThat((index) => threads.title[index].toLowerCase().includes(value) || String(threads.pid[index]) === value));
     default: return () => false;
   }
 }
 
-function compared(numbers: number[], value: string): (index: number) => boolean {
+function compared(numbers: (number | null)[], value: string): (index: number) => boolean {
   const holds = comparison(value);
-  return (index) => holds(numbers[index]);
+  return (index) => holds(numbers[index] ?? NaN);
 }
 
 function anywhere(store: Store, value: string, kindHits: Uint8Array, threadHits: Uint8Array): Test {

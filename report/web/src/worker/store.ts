@@ -1,7 +1,7 @@
 /** All calls of the page, in the worker: typed arrays, one entry for each row in the order of start. */
 
 import { bytesOf, inflateText } from "../embedded";
-import type { Kind, Level, Questions } from "../types";
+import type { About, Kind, Level, Questions } from "../types";
 import { grouped, starts, unpack, unsteps, type Wide } from "./columns";
 
 export const UNFINISHED = 1;
@@ -31,18 +31,17 @@ export interface Store {
   textSlots: Uint8Array;
   texts: string[];
   small: string[]; // the texts in small letters
-  threads: { proc: number[]; tid: number[] };
-  /** Of each thread: the title and the pid of its process. */
-  titles: string[];
-  pids: number[];
+  /** Of each thread: its process, with that one's title and pid. */
+  threads: About["threads"];
   classes: string[];
   errnos: Record<string, string>;
 }
 
 export async function load(given: Questions["load"]["ask"]): Promise<{ store: Store; level: Level }> {
-  const { kinds, threads, errnos } = given.tables;
+  const { about, classes } = given;
+  const { kinds, threads, errnos } = about;
   const [columns, levels, joined] = await Promise.all([
-    unpack(bytesOf(given.columns), given.tables.columns), unpack(bytesOf(given.levels), given.tables.levels.columns), inflateText(given.texts)]);
+    unpack(bytesOf(given.columns), about.columns), unpack(bytesOf(given.levels), about.levels.columns), inflateText(given.texts)]);
   const kind = columns.kind.low;
   const thread = columns.thread.low;
   const byKind = grouped(kind, kinds.length);
@@ -66,9 +65,9 @@ export async function load(given: Questions["load"]["ask"]): Promise<{ store: St
     thing: unsteps(columns.thing, byKind.order, byKind.from).low,
     byThread: byThread.order, threadFrom: byThread.from,
     small: texts.map((text) => text.toLowerCase()),
-    titles: given.titles, pids: given.pids, classes: given.classes,
+    classes,
   };
-  return { store, level: levelOf(levels, given.tables.levels.width_ns, threads.tid.length) };
+  return { store, level: levelOf(levels, about.levels.width_ns, threads.tid.length) };
 }
 
 function errors(ret: Wide, flags: Uint8Array): Uint16Array<ArrayBuffer> {
