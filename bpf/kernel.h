@@ -20,7 +20,6 @@
 #define PORT_DNS 53
 #define AF_UNIX 1
 #define BPF_NOEXIST_ 1
-#define STORAGE_CREATE 1
 #define RB_NO_WAKEUP 1
 #define RB_FORCE_WAKEUP 2
 #define THIS_CPU 0xffffffffULL     /* BPF_F_CURRENT_CPU */

@@ -28,6 +28,14 @@ INLINE void *mounts_of(struct task_struct *task)
 	return READ(spaces, mnt_ns);
 }
 
+/* There is no room for the state of a thread: it goes untraced, and the ledger says so. */
+INLINE int untraced(void)
+{
+	ledger_add(LANE_LIFECYCLE, COUNTED);
+	ledger_add(LANE_LIFECYCLE, LOST);
+	return 0;
+}
+
 PROBE(on_fork)(u64 *ctx)
 {
 	struct task_struct *parent = (void *)ctx[0], *child = (void *)ctx[1];
@@ -39,12 +47,8 @@ PROBE(on_fork)(u64 *ctx)
 	if (!s)
 		return 0;
 	c = state_create(tid, STATE_ASLEEP);
-	if (!c) {
-		/* No memory for its state: the child goes untraced, and the ledger says so. */
-		ledger_add(LANE_LIFECYCLE, COUNTED);
-		ledger_add(LANE_LIFECYCLE, LOST);
-		return 0;
-	}
+	if (!c)
+		return untraced();
 	if (s->flags & STATE_ASLEEP)
 		return 0;                  /* the census announces both */
 	c->proc = thread ? s->proc : new_proc(this_cpu());
@@ -77,12 +81,9 @@ PROBE(on_exec)(u64 *ctx)
 		state_forget(old_tid);
 		s = state_create(tid, moved.flags);
 		if (!s)
-			return 0;
-		s->enter_ns = moved.enter_ns;
-		s->sysno = moved.sysno;
-		s->proc = moved.proc;
-		s->sent = moved.sent;
-		s->regs = moved.regs;
+			return untraced();
+		moved.tid = tid;
+		*s = moved;
 	}
 	if (s->flags & STATE_ASLEEP)
 		return 0;
