@@ -25,7 +25,6 @@ from tracer.syscalls.errnos import errno_name
 __all__ = ("Connection", "connections_of")
 
 
-
 @dataclass(frozen=True)
 class Connection:
     """One connection, or one socket with one other end. None is what is not known. Times: ns after the start of the session."""

@@ -12,15 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from report.activity import Activity
+from report.order import take
 from report.paths import MORE_FILES
-from report.sums import FIRST, LAST
+from report.sums import FIRST, LAST, summed
 from report.things import UNKNOWN, Kind
 
 __all__ = ("UNKNOWN", "FileTotals", "files_of")
 
 _SUMMED = ("opens", "reads", "writes", "read_bytes", "written_bytes", "errors", "time_ns", "mapped_bytes")
 _COLUMNS = (*_SUMMED, FIRST, LAST)  # as the first fields of a row are
-_PICKED = {FIRST: (np.iinfo(np.int64).max, np.minimum), LAST: (np.iinfo(np.int64).min, np.maximum)}
 _UNUSED = (0,) * len(_SUMMED)
 _PIDS_KEPT = 16
 _LIVES_SHOWN = 16  # of files that were deleted, under one path
@@ -83,14 +83,7 @@ def files_of(activity: Activity) -> tuple[FileTotals, ...]:
 def _sums(activity: Activity) -> dict[int, tuple[int, ...]]:
     """The sums of all processes, by index of the file, in the order of _COLUMNS."""
     rows, files = _of_files(activity)
-    different, places = np.unique(files, return_inverse=True)
-    columns = []
-    for field in _COLUMNS:
-        start, add = _PICKED.get(field, (0, np.add))
-        column = np.full(len(different), start, np.int64)
-        add.at(column, places, activity.uses[field][rows])
-        columns.append(column.tolist())
-    return dict(zip(different.tolist(), zip(*columns, strict=True), strict=True))
+    return summed(files, take(activity.uses, rows), _COLUMNS)
 
 
 def _pids(activity: Activity) -> dict[int, tuple[int, ...]]:

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ("FIRST", "LAST", "Sums")
+__all__ = ("FIRST", "LAST", "Sums", "summed")
 
 FIRST, LAST = "first_ns", "last_ns"  # these are the least and the greatest, not sums
-_START = {FIRST: np.iinfo(np.int64).max, LAST: np.iinfo(np.int64).min}
+_SUM: tuple[int, np.ufunc] = (0, np.add)
+_PICKED: dict[str, tuple[int, np.ufunc]] = {FIRST: (np.iinfo(np.int64).max, np.minimum), LAST: (np.iinfo(np.int64).min, np.maximum)}
+
+
+def summed(keys: NDArray[Any], columns: Mapping[str, NDArray[np.int64]], fields: Sequence[str]) -> dict[int, tuple[int, ...]]:
+    """The fields of all rows with the same key together, in the order of ``fields``."""
+    different, places = np.unique(keys, return_inverse=True)
+    found = []
+    for field in fields:
+        start, add = _PICKED.get(field, _SUM)
+        column = np.full(len(different), start, np.int64)
+        add.at(column, places, columns[field])
+        found.append(column.tolist())
+    return dict(zip(different.tolist(), zip(*found, strict=True), strict=True))
 
 
 class Sums:
@@ -30,12 +44,8 @@ class Sums:
         places = np.array([self._place(key) for key in different.tolist()], np.intp)[inverse]
         self._grow()
         for field, amount in amounts.items():
-            if field == FIRST:
-                np.minimum.at(self._columns[field], places, amount)
-            elif field == LAST:
-                np.maximum.at(self._columns[field], places, amount)
-            else:
-                np.add.at(self._columns[field], places, amount)
+            _, add = _PICKED.get(field, _SUM)
+            add.at(self._columns[field], places, amount)
 
     def columns(self) -> tuple[NDArray[np.uint64], dict[str, NDArray[np.int64]]]:
         """All keys, and the columns of their sums."""
@@ -57,6 +67,6 @@ class Sums:
             return
         room = max(64, 2 * have, len(self._places))
         for field, column in self._columns.items():
-            grown = np.full(room, _START.get(field, 0), np.int64)
+            grown = np.full(room, _PICKED.get(field, _SUM)[0], np.int64)
             grown[:have] = column
             self._columns[field] = grown

@@ -7,14 +7,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from report.activity import REMOTE_FIELDS, Activity
-from report.sums import FIRST, LAST
+from report.order import take
+from report.sums import summed
 from report.things import Kind
 
 __all__ = ("NONE", "Traffic", "by_address", "by_socket", "pids_of")
 
 _PIDS_KEPT = 8
-_MERGED: dict[str, tuple[int, np.ufunc]] = {
-    FIRST: (np.iinfo(np.int64).max, np.minimum), LAST: (np.iinfo(np.int64).min, np.maximum)}
 
 
 class Traffic(NamedTuple):
@@ -50,14 +49,7 @@ NONE = Traffic()
 def by_socket(activity: Activity) -> dict[int, Traffic]:
     """By index of the thing."""
     rows, things = _of_sockets(activity)
-    different, places = np.unique(things, return_inverse=True)
-    columns = []
-    for name in REMOTE_FIELDS:
-        start, merge = _MERGED.get(name, (0, np.add))
-        column = np.full(len(different), start, np.int64)
-        merge.at(column, places, activity.uses[name][rows])
-        columns.append(column.tolist())
-    return dict(zip(different.tolist(), map(Traffic, *columns), strict=True))
+    return {thing: Traffic._make(sums) for thing, sums in summed(things, take(activity.uses, rows), REMOTE_FIELDS).items()}
 
 
 def by_address(activity: Activity) -> dict[int, list[tuple[int, Traffic]]]:
