@@ -74,18 +74,16 @@ def activity_of(session: Session, strings: Strings, lifecycle: Columns, sockets:
     descriptors = Descriptors(session, strings, lifecycle, sockets)
     uses = Uses(arch_of(session), descriptors.names)
     tally = _Tally(int(session.meta["started_ns"]))
-    for window in descriptors.windows(uses.numbers | trail.numbers if trail else uses.numbers, idle=trail is not None):
+    trail = trail if trail is not None else Trail("", 0)
+    for window in descriptors.windows(uses.numbers | trail.numbers, idle=bool(trail.numbers.any())):
         found = list(uses.of(window))
-        used = [use.keys for use in found]
-        rows, keys = trail.asked(window) if trail else (None, None)
-        bindings = descriptors.pass_window(window, used if keys is None else [*used, keys])
-        if trail and rows is not None and keys is not None:
-            trail.add(window, rows, keys, bindings)
+        rows, keys = trail.asked(window)
+        bindings = descriptors.pass_window(window, [*(use.keys for use in found), keys])
+        trail.add(window, rows, keys, bindings)
         for use in found:
             tally.add_use(window, use, bindings.things(use.keys, use.rows))
         tally.add_opens(window, bindings)
-    if trail:
-        trail.end(descriptors)
+    trail.end(descriptors)
     return tally.activity(descriptors)
 
 

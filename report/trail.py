@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from report.bindings import Bindings, key_of
 from report.calls import arguments, call_name
 from report.descriptors import Descriptors
+from report.order import take
 from report.types import Columns
 from tracer.records import SYSNO_LIMIT
 from tracer.syscalls.names import known
@@ -16,11 +17,10 @@ __all__ = ("Trail",)
 
 _KINDS = ("fd", "dirfd")
 _SLOTS = ("a0", "a1", "a2")
-_TIES = 4  # calls that start in the same nanosecond, on different threads
 
 
 class Trail:
-    """Calls by when and where they began, and the index of the thing that their first descriptor stood for.
+    """Calls by their place in the file (report/moments.py), and the index of the thing that their first descriptor stood for.
 
     Of a session with more than ``most`` such calls nothing is kept, and ``whole`` is False.
     """
@@ -56,24 +56,20 @@ class Trail:
             self.whole = False
             self._parts.clear()
         elif len(told):
-            self._parts.append({"start_ns": window["start_ns"][rows[told]], "tid": window["tid"][rows[told]], "thing": things[told]})
+            self._parts.append({"place": window["place"][rows[told]], "thing": things[told]})
 
     def end(self, descriptors: Descriptors) -> None:
         """All has been seen: find out what the things are called."""
-        parts = {name: np.concatenate([part[name] for part in self._parts]) for name in ("start_ns", "tid", "thing")} if self._parts else {}
-        self._parts = [{name: column[np.argsort(parts["start_ns"], kind="stable")] for name, column in parts.items()}] if parts else []
-        self.names = {thing: descriptors.name(thing) for thing in np.unique(parts["thing"]).tolist()} if parts else {}
+        if self._parts:
+            parts = {name: np.concatenate([part[name] for part in self._parts]) for name in ("place", "thing")}
+            self._parts = [take(parts, np.argsort(parts["place"], kind="stable"))]
+            self.names = {thing: descriptors.name(thing) for thing in np.unique(parts["thing"]).tolist()}
 
-    def of(self, start_ns: NDArray[np.uint64], tid: NDArray[np.uint32]) -> NDArray[np.int64]:
-        """The thing of each of these calls; 0 where there is none, or it is not known."""
-        found = np.zeros(len(start_ns), np.int64)
+    def of(self, places: NDArray[np.uint64]) -> NDArray[np.int64]:
+        """The thing of each of the calls at these places; 0 where there is none, or it is not known."""
         if not self._parts:
-            return found
-        starts, tids, things = (self._parts[0][name] for name in ("start_ns", "tid", "thing"))
-        places = np.searchsorted(starts, start_ns)
-        for _ in range(_TIES):
-            here = np.minimum(places, len(starts) - 1)
-            fits = (starts[here] == start_ns) & (tids[here] == tid) & (found == 0)
-            found[fits] = things[here[fits]]
-            places += 1
+            return np.zeros(len(places), np.int64)
+        known, things = self._parts[0]["place"], self._parts[0]["thing"]
+        here = np.minimum(np.searchsorted(known, places), len(known) - 1)
+        found: NDArray[np.int64] = np.where(known[here] == places, things[here], 0)
         return found

@@ -11,7 +11,7 @@ Rows are in the order of their start. What the columns hold is told by their ord
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -37,7 +37,7 @@ __all__ = ("Events", "events_of")
 _LONGEST = np.uint64((1 << 48) - 1)  # as long as a record can say
 _FARTHEST = 1 << 52  # ns from the start of the session that the page can tell exactly, in both directions
 _SLOTS = ("a0", "a1", "a2")
-_TAKEN = ("start_ns", "duration_ns", "flags", "ret", *_SLOTS)
+_TAKEN = ("place", "start_ns", "duration_ns", "flags", "ret", *_SLOTS)
 _AT_ONCE = 1 << 18  # calls; blocks are smaller, and many small steps take long
 _HALF = np.uint64(32)
 _LOW = np.uint64(0xFFFFFFFF)
@@ -79,7 +79,7 @@ def events_of(session: Session, trail: Trail, until_ns: int, most: int) -> Event
         before += len(rows["kind"])
     rows = _in_order(parts)
     wording = Wording(session)
-    rows["thing"] = _named_things(rows, survey, trail, origin, wording)
+    rows["thing"] = _named_things(trail.of(rows["place"]), trail.names, wording)
     columns = pack(_coded(rows, kinds, wording))
     threads = list(zip((survey.threads >> _HALF).tolist(), (survey.threads & _LOW).tolist(), strict=True))
     return Events(survey, choice, len(rows["kind"]), kinds, threads, wording.texts, columns, tally.levels())
@@ -100,8 +100,12 @@ def _batches(session: Session) -> Iterator[Columns]:
 def _blocks(session: Session) -> Iterator[Columns]:
     asked = selected(session)
     everything = bool(asked.all())
+    before = 0
     for table in session.tables(BlockKind.SYSCALLS):
-        rows = table if everything else take(table, asked[np.minimum(table["sysno"], SYSNO_LIMIT)])
+        places = np.arange(before, before + len(table["sysno"]), dtype=np.uint64)
+        before += len(places)
+        rows = {**table, "place": places}
+        rows = rows if everything else take(rows, asked[np.minimum(table["sysno"], SYSNO_LIMIT)])
         yield {**{name: rows[name] for name in _TAKEN}, "thread": rows["proc"].astype(np.uint64) << _HALF | rows["tid"],
                "kind": rows["sysno"].astype(np.uint32) << np.uint32(8) | rows["flags"] & np.uint8(CallFlag.EXECED)}
 
@@ -113,7 +117,7 @@ def _joined(parts: list[Columns]) -> Columns:
 def _numbered(batch: Columns, survey: Survey, origin: int) -> Columns:
     """With times from the start of the session, and the indices of threads and kinds."""
     return {
-        **{name: batch[name] for name in ("ret", "flags", *_SLOTS)},
+        **{name: batch[name] for name in ("place", "ret", "flags", *_SLOTS)},
         "start": np.clip((batch["start_ns"] - np.uint64(origin & (1 << 64) - 1)).view(np.int64), -_FARTHEST, _FARTHEST),
         "duration": np.minimum(batch["duration_ns"], _LONGEST).view(np.int64),
         "thread": np.searchsorted(survey.threads, batch["thread"]).astype(np.uint16 if len(survey.threads) < 1 << 16 else np.uint32),
@@ -123,7 +127,7 @@ def _numbered(batch: Columns, survey: Survey, origin: int) -> Columns:
 
 def _in_order(parts: list[Columns]) -> Columns:
     if not parts:
-        return {name: np.zeros(0, np.int64) for name in ("start", "duration", "kind", "thread", "flags", "ret", *_SLOTS)}
+        return {name: np.zeros(0, np.int64) for name in ("place", "start", "duration", "kind", "thread", "flags", "ret", *_SLOTS)}
     rows = _joined(parts)
     return take(rows, np.argsort(rows["start"], kind="stable"))
 
@@ -149,13 +153,11 @@ def _coded(rows: Columns, kinds: list[Kind], wording: Wording) -> Columns:
     return coded
 
 
-def _named_things(rows: Columns, survey: Survey, trail: Trail, origin: int, wording: Wording) -> NDArray[np.uint64]:
-    tids = (survey.threads & _LOW)[rows["thread"]] if len(rows["thread"]) else np.zeros(0, np.uint64)
-    things = trail.of(rows["start"].view(np.uint64) + np.uint64(origin & (1 << 64) - 1), tids.astype(np.uint32))
+def _named_things(things: NDArray[np.int64], names: Mapping[int, str], wording: Wording) -> NDArray[np.uint64]:
     used = np.flatnonzero(np.bincount(things)).tolist()
     table = np.zeros(used[-1] + 1 if used else 0, np.uint64)
     for thing in used:
-        table[thing] = wording.index(trail.names[thing]) if thing else 0
+        table[thing] = wording.index(names[thing]) if thing else 0
     return table[things]
 
 
