@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Iterable
-from contextlib import suppress
 
 import click
 
-from tracer.errors import OutputError, UsageError
+from tracer.errors import OutputError
 
 __all__ = ("command",)
 
@@ -25,6 +23,7 @@ __all__ = ("command",)
 def command(file: str, output: str | None, title: str | None, show: bool, max_events: int | None, force: bool) -> None:
     """Make one HTML file of FILE, a session: it opens in any browser, without a network, and holds everything it needs."""
     from report.html.page import MAX_EVENTS, page  # NumPy and Jinja: not needed to show the help
+    from tracer.commands._output import not_itself, write_file
     from tracer.session.output import create_output
     from tracer.session.reader import open_session
     from tracer.target.terminal import say
@@ -32,27 +31,14 @@ def command(file: str, output: str | None, title: str | None, show: bool, max_ev
     gc.disable()  # millions of small things are made, and nothing goes in circles; the process ends soon
     with open_session(file) as session:
         target = output or os.path.basename(file).removesuffix(".ebt") + ".html"
-        if os.path.exists(target) and os.path.samefile(file, target):
-            raise UsageError(f"{target} is the session itself", "name another file: -o FILE")
+        not_itself(file, target)
         if os.path.exists(target) and not force:
             create_output(target, "", 0, force=False)  # says what is in the way before any work is done
         pieces = list(page(session, title, max_events or MAX_EVENTS))
-    descriptor, path = create_output(target, "", 0, force=force)
-    _write(descriptor, path, pieces)
+    path = write_file(target, pieces, force=force)
     say(f"ebtrace: {os.path.getsize(path):,} bytes in {path}")
     if show:
         import webbrowser
 
         if not webbrowser.open(f"file://{os.path.abspath(path)}"):
             raise OutputError("no browser could be started", f"open this file in one: {os.path.abspath(path)}")
-
-
-def _write(descriptor: int, path: str, pieces: Iterable[str]) -> None:
-    try:
-        with open(descriptor, "wb") as target:
-            for piece in pieces:
-                target.write(piece.encode())
-    except OSError as error:
-        with suppress(OSError):
-            os.unlink(path)  # part of a report looks like a whole one
-        raise OutputError(f"{path} cannot be written: {(error.strerror or str(error)).lower()}", "write it elsewhere: -o FILE") from error
