@@ -209,3 +209,15 @@ class Story:
                 "proc": np.array([proc for proc, _ in keys], "<u4"), "sysno": np.array([sysno for _, sysno in keys], "<u2"), **columns,
                 "histogram": np.array([row[-1] for row in rows], "<u8").reshape(len(rows), HISTOGRAM_BUCKETS),
             })
+
+
+def cat_story(**meta: Any) -> Story:
+    """A `cat` that reads one file, does not find another, and ends with 3."""
+    told = Story(**meta)
+    told.found(-10, 1, 100)
+    told.exec(5, 1, 100, "/bin/cat", "cat", "/etc/passwd")
+    told.call("openat", 1000, 5000, 3, [AT_FDCWD, told.string("/etc/passwd"), 0])
+    told.call("read", 7000, 3000, 1234, [3, 0x7000, 4096])
+    told.call("openat", 11_000, 2000, -2, [AT_FDCWD, told.string("/nope"), 0])
+    told.exit(20_000, 1, 100, code=3 << 8)
+    return told

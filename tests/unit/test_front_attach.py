@@ -9,16 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.unit.front_fake import SESSION
-from tests.unit.front_support import ENDED, LIVE, Front, until
+from tests.unit.front_support import ENDED, LIVE, until
 from tracer.commands.attach import _pids
 from tracer.errors import UsageError
 from tracer.target.process import check
-
-
-@pytest.fixture
-def front(tmp_path):
-    with Front(tmp_path) as front:
-        yield front
 
 
 @pytest.fixture

@@ -13,18 +13,12 @@ from pathlib import Path
 import pytest
 
 from tests.unit.front_fake import SESSION
-from tests.unit.front_support import FAKE, LIVE, Front, Terminal, until
+from tests.unit.front_support import FAKE, LIVE, Terminal, until
 from tracer.target import privilege
 
 ROOT = Path(__file__).parents[2]
 NOBODY = 65534
 needs_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can take another user's identity")
-
-
-@pytest.fixture
-def front(tmp_path):
-    with Front(tmp_path) as front:
-        yield front
 
 
 class FakeSudo:

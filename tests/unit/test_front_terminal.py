@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from tests.unit.front_support import ENDED, LIVE, Front, Terminal, until
+from tests.unit.front_support import ENDED, LIVE, Terminal, until
 
 COUNTS = "import os, signal, time\n" \
          "seen = []\n" \
@@ -21,12 +21,6 @@ COUNTS = "import os, signal, time\n" \
 
 # One process: a key that comes while a shell starts another one is sometimes lost on it, with ebtrace or without.
 ECHO = "import sys\nprint('up', flush=True)\nfor line in sys.stdin: print('got', line, end='', flush=True)\nsys.exit(9)\n"
-
-
-@pytest.fixture
-def front(tmp_path):
-    with Front(tmp_path) as front:
-        yield front
 
 
 @pytest.fixture

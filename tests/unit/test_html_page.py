@@ -11,7 +11,7 @@ from report.html.facts import LONG_TABLES
 from report.html.texts import LONGEST, shown, typed
 from report.totals import document, totals_of
 from tests.unit.html_columns import page_of
-from tests.unit.report_sessions import AT_FDCWD, Story
+from tests.unit.report_sessions import AT_FDCWD, Story, cat_story
 from tracer.errors import EbtraceError
 from tracer.session.reader import open_session
 
@@ -21,14 +21,8 @@ HOSTILE = ("<script>alert(1)</script>", "</script><img src=x onerror=alert(1)>",
 
 
 def story(**meta: Any) -> Story:
-    told = Story(**meta)
-    told.found(-10, 1, 100)
-    told.exec(5, 1, 100, "/bin/cat", "cat", "/etc/passwd")
-    told.call("openat", 1000, 5000, 3, [AT_FDCWD, told.string("/etc/passwd"), 0])
-    told.call("read", 7000, 3000, 1234, [3, 0x7000, 4096])
-    told.call("openat", 11_000, 2000, -2, [AT_FDCWD, told.string("/nope"), 0])
+    told = cat_story(**meta)
     told.payload(12_000, 1, b"\x12\x34\x01\x00\x00\x01\0\0\0\0\0\0\x04here\x02is\0\0\x01\0\x01", sent=True)
-    told.exit(20_000, 1, 100, code=3 << 8)
     return told
 
 

@@ -8,7 +8,7 @@ import pytest
 from report.ledger import LaneLedger, ledger_of, rows_held
 from report.text import as_json
 from report.totals import Totals, document, totals_of
-from tests.unit.report_sessions import AT_FDCWD, ORIGIN, TRACER, Story
+from tests.unit.report_sessions import ORIGIN, TRACER, Story, cat_story
 from tracer.records import LANES
 from tracer.session.format import BlockKind
 from tracer.session.reader import open_session
@@ -24,17 +24,6 @@ CONTRACT: dict[str, Any] = {  # DESIGN section 6
                     "received_bytes": COUNT},
     "tracer": {"startup_ms": NUMBER, "cpu_s": NUMBER, "peak_rss_mb": NUMBER, "session_bytes": COUNT, "bpf_ns_per_call": NUMBER},
 }
-
-
-def story(**meta: Any) -> Story:
-    told = Story(**meta)
-    told.found(-10, 1, 100)
-    told.exec(5, 1, 100, "/bin/cat", "cat", "/etc/passwd")
-    told.call("openat", 1000, 5000, 3, [AT_FDCWD, told.string("/etc/passwd"), 0])
-    told.call("read", 7000, 3000, 1234, [3, 0x7000, 4096])
-    told.call("openat", 11_000, 2000, -2, [AT_FDCWD, told.string("/nope"), 0])
-    told.exit(20_000, 1, 100, code=3 << 8)
-    return told
 
 
 def totals(told: Story, path: Path, pid: int | None = None, cut: int = 0, **how: Any) -> Totals:
@@ -57,7 +46,7 @@ def check_form(value: Any, form: Any) -> None:
 
 
 def test_the_document_keeps_the_contract(tmp_path: Path) -> None:
-    told = story()
+    told = cat_story()
     told.maps.append((BlockKind.SNAPSHOT, {"connections": [{"pid": 100, "fd": 5, "protocol": "tcp", "local": "127.0.0.1:1", "remote": "127.0.0.1:2",
                                                             "state": "ESTABLISHED"}]}))
     found = json.loads(as_json(document(totals(told, tmp_path)), indent=2))
@@ -74,7 +63,7 @@ def test_the_document_keeps_the_contract(tmp_path: Path) -> None:
 
 
 def test_facts_of_a_complete_session(tmp_path: Path) -> None:
-    found = totals(story(), tmp_path)
+    found = totals(cat_story(), tmp_path)
     facts = found.session
     assert (facts.command, facts.pid, facts.started, facts.duration_s, facts.exit_status, facts.complete, facts.reason, facts.problems) == (
         ("sh", "-c", "true"), 100, "2023-11-14T22:13:20.123456Z", 2.5, 0, True, "target ended", ())
@@ -86,12 +75,12 @@ def test_facts_of_a_complete_session(tmp_path: Path) -> None:
 
 
 def test_the_exit_status_of_the_target_stands_in_for_a_missing_one(tmp_path: Path) -> None:
-    facts = totals(story(), tmp_path, end={"ended_ns": ORIGIN + 1, "exit_status": None, "reason": "stopped"}).session
+    facts = totals(cat_story(), tmp_path, end={"ended_ns": ORIGIN + 1, "exit_status": None, "reason": "stopped"}).session
     assert (facts.exit_status, facts.reason) == (3, "stopped")
 
 
 def test_a_session_without_an_end(tmp_path: Path) -> None:
-    found = totals(story(), tmp_path, complete=False)
+    found = totals(cat_story(), tmp_path, complete=False)
     assert (found.session.complete, found.session.reason, found.session.duration_s) == (False, None, 2.0)
     assert any("END" in problem for problem in found.session.problems)
     assert found.tracer.startup_ms is None
@@ -105,19 +94,19 @@ def test_a_session_without_an_end(tmp_path: Path) -> None:
     ({}, LaneLedger(3, 3, 0, 0)),
 ])
 def test_the_ledger_of_a_session_without_an_end_closes(tmp_path: Path, told: dict[str, int], expected: LaneLedger) -> None:
-    account = totals(story(), tmp_path, complete=False, ledger={"syscalls": told}).ledger["syscalls"]
+    account = totals(cat_story(), tmp_path, complete=False, ledger={"syscalls": told}).ledger["syscalls"]
     assert account == expected
     assert account.delivered + account.sampled_out + account.lost == account.counted
 
 
 @pytest.mark.parametrize(("counted", "unaccounted"), [(10, 6), (2, -2)])
 def test_a_ledger_that_does_not_close_says_so(tmp_path: Path, counted: int, unaccounted: int) -> None:
-    found = totals(story(), tmp_path, ledger={"syscalls": {"counted": counted, "delivered": counted, "sampled_out": 0, "lost": 1}})
+    found = totals(cat_story(), tmp_path, ledger={"syscalls": {"counted": counted, "delivered": counted, "sampled_out": 0, "lost": 1}})
     assert found.ledger["syscalls"] == LaneLedger(counted, 3, 0, 1, unaccounted)
 
 
 def test_a_file_cut_anywhere_is_read_as_far_as_it_goes_and_its_ledger_closes(tmp_path: Path) -> None:
-    told = story()
+    told = cat_story()
     for step in range(3000):
         told.call("read", 12_000 + step, 10, 1, [3, step % 97, 1])
     whole = told.write(tmp_path / "a.ebt", batch=100).stat().st_size
@@ -134,7 +123,7 @@ def test_a_file_cut_anywhere_is_read_as_far_as_it_goes_and_its_ledger_closes(tmp
 
 
 def test_a_damaged_block_counts_as_lost(tmp_path: Path) -> None:
-    told = story()
+    told = cat_story()
     for step in range(300):
         told.call("read", 12_000 + step, 10, 1, [3, step, 1])
     file = told.write(tmp_path / "a.ebt", batch=100)
@@ -163,7 +152,7 @@ def test_a_session_of_totals_only(tmp_path: Path) -> None:
 
 
 def test_what_could_not_be_followed_or_told_apart_is_a_problem(tmp_path: Path) -> None:
-    told = story()
+    told = cat_story()
     told.call("read", 1, ret=1, proc=0)
     told.missed_tasks = 3
     told.maps += [(BlockKind.LEDGER, {"missed_tasks": 2}), (BlockKind.TRACER, {"problems": ["of the tracer"]})]
@@ -175,7 +164,7 @@ def test_what_could_not_be_followed_or_told_apart_is_a_problem(tmp_path: Path) -
 
 
 def test_only_one_process(tmp_path: Path) -> None:
-    told = story()
+    told = cat_story()
     told.fork(100, 2, 101, parent=1, parent_pid=100)
     told.call("read", 200, ret=1, proc=2)
     assert [(row.name, row.calls) for row in totals(told, tmp_path, pid=101).syscalls] == [("read", 1)]
@@ -183,7 +172,7 @@ def test_only_one_process(tmp_path: Path) -> None:
 
 
 def test_maps_of_any_form_do_no_harm(tmp_path: Path) -> None:
-    told = story()
+    told = cat_story()
     for kind in (BlockKind.SNAPSHOT, BlockKind.TRACER, BlockKind.LEDGER):
         for value in (None, 7, "x", [1], {"a": [None]}, 1.5, float("nan"), b"x"):
             told.maps.append((kind, dict.fromkeys((
@@ -197,6 +186,6 @@ def test_maps_of_any_form_do_no_harm(tmp_path: Path) -> None:
 
 def test_what_is_held_is_recounted(tmp_path: Path) -> None:
     claimed = {lane: {"counted": 99, "delivered": 99} for lane in ("syscalls", "strings")}
-    with open_session(str(story().write(tmp_path / "a.ebt", ledger=claimed))) as session:
+    with open_session(str(cat_story().write(tmp_path / "a.ebt", ledger=claimed))) as session:
         assert rows_held(session) == {"syscalls": 3, "lifecycle": 3, "strings": 4, "sockets": 0, "payload": 0}
         assert ledger_of(session, rows_held(session))["strings"].unaccounted == 95
