@@ -15,7 +15,7 @@ _LOOK_UPS = (Column("times", 2), Column("fastest", 1), Column("slowest", 4), Col
              Column("name and addresses", left=True, flexible=True))
 _CONNECTIONS = (Column("sent", 8), Column("received", 8), Column("protocol", 7, left=True), Column("rtt", 5), Column("resent", 4),
                 Column("connect", 2), Column("state", 3, left=True), Column("pid", 6), Column("local", 1, left=True),
-                Column("other end", left=True, flexible=True))
+                Column("other end", left=True, flexible=True, narrowest=26))
 _WAYS = {"out": "to ", "in": "from ", "listen": "listens on "}
 
 

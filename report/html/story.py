@@ -12,6 +12,7 @@ from report.text import count, duration, size
 __all__ = ("Part", "Sentence", "story", "warnings")
 
 _NAMES_TOLD = 3
+_ON_THIS_MACHINE = ("unix", "netlink", "socket")  # they lead to no host
 
 
 class Part(NamedTuple):
@@ -112,7 +113,7 @@ def _searches(document: Mapping[str, Any]) -> Sentence:
 
 
 def _network(document: Mapping[str, Any]) -> Sentence:
-    connections = [row for row in document["connections"] if row["remote"]]
+    connections = [row for row in document["connections"] if row["remote"] and row["protocol"] not in _ON_THIS_MACHINE and not row["error"]]
     if not connections:
         return []
     hosts = list(Counter(row["name"] or row["remote"].rpartition(":")[0] or row["remote"] for row in connections))

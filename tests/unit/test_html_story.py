@@ -53,7 +53,9 @@ def test_names_looked_for_and_looked_up() -> None:
 
 def test_connections_by_host() -> None:
     known = (("h1", "1.1.1.1:443"), (None, "[::1]:80"), (None, "[::1]:81"), ("h2", "x:1"), ("h3", "y:2"), (None, ""))
-    rows = [{"name": name, "remote": remote} for name, remote in known]
+    rows = [{"name": name, "remote": remote, "protocol": "tcp", "error": None} for name, remote in known]
+    rows += [{"name": None, "remote": "/run/x", "protocol": "unix", "error": None}]
+    rows += [{"name": "h9", "remote": "h9:1", "protocol": "tcp", "error": "ECONNREFUSED"}]
     assert told(connections=rows)[1] == "It had 5 connections to 4 hosts: h1, [::1], h2 and 1 more."
 
 
