@@ -102,6 +102,9 @@ class BlockKind(IntEnum):
     SOCKETS = 11
     PAYLOAD = 12
     SAMPLES = 13
+    EXCHANGES = 14  # map: what was said over HTTP and WebSocket (tracer/session/exchanges.py)
+    BODIES = 15     # table: their bodies, by number
+    TLS = 16        # map: how much of the TLS traffic was read in clear; the last one tells all
 
 
 class BlockHeader(NamedTuple):
@@ -123,7 +126,7 @@ class BlockHeader(NamedTuple):
 
 # Columns of each table: name, dtype, and the shape of one item. In WITH_DATA there is also "data", the kept bytes of all rows
 # one after the other, which is as long as the sum of "kept".
-WITH_DATA = frozenset((BlockKind.STRINGS, BlockKind.PAYLOAD))
+WITH_DATA = frozenset((BlockKind.STRINGS, BlockKind.PAYLOAD, BlockKind.BODIES))
 _U64 = "<u8"
 _TABLES: dict[BlockKind, list[tuple[str, str, tuple[int, ...]]]] = {
     BlockKind.SYSCALLS: [
@@ -141,6 +144,7 @@ _TABLES: dict[BlockKind, list[tuple[str, str, tuple[int, ...]]]] = {
     BlockKind.SOCKETS: SOCKET_FIELDS,
     BlockKind.PAYLOAD: PAYLOAD_FIELDS,
     BlockKind.SAMPLES: [(name, dtype, ()) for name, dtype in SAMPLE_FIELDS],
+    BlockKind.BODIES: [("id", _U64, ()), ("kept", "<u4", ())],
 }
 
 # What is known beforehand about the columns of a table (columns.Model): a call's arguments resemble those of the last call of the
