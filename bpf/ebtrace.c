@@ -5,4 +5,6 @@
 #include "census.c"
 #include "sockets.c"
 #include "payload.c"
+#include "streams.c"
+#include "tls.c"
 #include "uring.c"

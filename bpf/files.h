@@ -49,7 +49,7 @@ INLINE int gate_open(u64 fd)
 	u32 zero = 0;
 	struct gate *gate = map_lookup(MAP(MAP_GATE), &zero);
 
-	return gate && gate->watched[fd & 63];
+	return gate && gate->watched[fd & (GATE - 1)];
 }
 
 #define S_IFMT 0170000

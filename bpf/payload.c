@@ -2,13 +2,8 @@
 /* What passes over sockets besides bytes that are only counted: messages of watched ones, and descriptors. */
 #if DETAIL && HAVE_SOCKETS
 #include "task.h"
+#include "messages.h"
 #include "watch.h"
-
-/* As user programs of 64 bits lay them out: include/uapi/linux/socket.h, linux/uio.h */
-struct user_vector { u64 base, length; };
-struct user_message { u64 name; u32 name_length, pad; u64 vectors, count, control, control_length; u32 flags, pad_2, moved, pad_3; };
-struct user_control { u64 length; u32 level, type; };
-struct user_address { u16 family, port; u8 rest[24]; };
 
 #define VECTORS 2          /* of one message that are read */
 #define MESSAGES 2         /* of one sendmmsg or recvmmsg: a resolver asks for IPv4 and IPv6 at once */
@@ -16,16 +11,6 @@ struct user_address { u16 family, port; u8 rest[24]; };
 #define DESCRIPTORS 8      /* of one SCM_RIGHTS; the kernel allows 253 */
 #define SOL_SOCKET 1
 #define SCM_RIGHTS 1
-#define SOCK_STREAM 1
-
-/* One message, where it is and whose. */
-struct message {
-	u64 base;                  /* the bytes, or an array of struct user_vector */
-	u64 count;                 /* of vectors; 0: base is the bytes themselves */
-	u64 name;                  /* address of the other end in user memory, 0 if none was given */
-	u32 length;
-	u32 sends;
-};
 
 INLINE void other_end(struct rec_payload *p, struct message *m, struct sock *sk)
 {
@@ -77,7 +62,7 @@ INLINE u64 gather(u8 *to, struct message *m)
 	return AT_MOST(kept, PAYLOAD_BYTES);
 }
 
-INLINE void keep(void *ctx, struct task_state *s, s32 fd, u64 sock, struct sock *sk, struct message *m)
+INLINE void keep(void *ctx, struct task_state *s, struct sock *sk, struct message *m)
 {
 	struct scratch *space = scratch();
 	struct rec_payload *p;
@@ -87,10 +72,10 @@ INLINE void keep(void *ctx, struct task_state *s, s32 fd, u64 sock, struct sock 
 		return;
 	p = (void *)space->bytes;
 	p->at_ns = clock_ns();
-	p->sock = sock;
+	p->sock = m->sock;
 	p->proc = s->proc;
 	p->tid = s->tid;
-	p->fd = fd;
+	p->fd = m->fd;
 	p->length = m->length;
 	other_end(p, m, sk);
 	kept = gather(space->bytes + sizeof(*p), m);
@@ -108,19 +93,27 @@ INLINE int names_a_resolver(u64 name)
 		&& __builtin_bswap16(address.port) == PORT_DNS;
 }
 
-/* The number of the watched socket behind a descriptor; 0 if it is not watched. A first message to a name server makes it so. */
-INLINE u64 watched_sock(struct file *file, struct sock *sk, s32 fd, u64 name, u32 sends)
+/* Whether a socket's messages are kept. A first message to a name server makes it so. */
+INLINE int is_kept(struct message *m)
 {
-	struct inode *inode = READ(file, f_inode);
-	u64 sock = alias((u64)sk, READ(inode, i_ino));
-	struct watched *w = map_lookup(MAP(MAP_WATCHED), &file);
+	struct watched *w = map_lookup(MAP(MAP_WATCHED), &m->file);
 
-	if (w && w->sock == sock)
-		return sock;
-	if (!sends || !names_a_resolver(name))
+	if (w && w->sock == m->sock && w->kind == WATCH_RESOLVER)
+		return 1;
+	if (!m->sends || !names_a_resolver(m->name))
 		return 0;
-	watch(fd, sock, file);
-	return sock;
+	watch(m->fd, m->sock, m->file, WATCH_RESOLVER);
+	return 1;
+}
+
+#define MSG_PEEK 2
+
+/* Bytes that are only looked at will come again. */
+INLINE int is_peek(struct plan *plan, u64 *a)
+{
+	if (plan->flags & PLAN_ADDRESSED)
+		return a[3] & MSG_PEEK;
+	return plan->tail == TAIL_MESSAGE && a[2] & MSG_PEEK;
 }
 
 PROBE(on_data)(u64 *ctx)
@@ -129,18 +122,21 @@ PROBE(on_data)(u64 *ctx)
 	struct task_state *s = current_state();
 	struct plan *plan = s ? plan_of(s->sysno) : 0;
 	struct message *m = workbench();
-	struct file *file;
+	struct inode *inode;
 	struct sock *sk;
-	u64 a[6], sock, result = ctx[1];
+	u64 a[6], result = ctx[1];
 
 	asm volatile("" : "+r"(result));
 	if (!plan || !m)
 		return 0;
 	load_arguments(regs, 0, a);
-	file = file_of(a[0]);
-	sk = file ? sock_of(file) : 0;
+	m->fd = a[0];
+	m->file = file_of(m->fd);
+	sk = m->file ? sock_of(m->file) : 0;
 	if (!sk)
 		return 0;
+	inode = READ(m->file, f_inode);
+	m->sock = alias((u64)sk, READ(inode, i_ino));
 	m->count = m->name = 0;
 	m->sends = plan->flags & PLAN_SENDS;
 	m->base = a[1];
@@ -163,9 +159,10 @@ PROBE(on_data)(u64 *ctx)
 			if (plan->tail != TAIL_MESSAGE)
 				m->length = one.moved;
 		}
-		sock = watched_sock(file, sk, a[0], m->name, m->sends);
-		if (sock)
-			keep(ctx, s, a[0], sock, sk, m);
+		if (is_kept(m))
+			keep(ctx, s, sk, m);
+		else if (READ(sk, sk_type) == SOCK_STREAM && result && !(is_peek(plan, a) && !m->sends))
+			tail_call(ctx, MAP(MAP_TAILS), TAIL_STREAM);
 		if (plan->tail == TAIL_MESSAGE || !(plan->flags & PLAN_MESSAGES) || i + 1 >= result)
 			return 0;
 	}
@@ -191,8 +188,10 @@ INLINE void pass(void *ctx, struct task_state *s, s32 fd, u32 kind)
 	r.fd = fd;
 	if (sk) {
 		kind_fill(&r, sk);
-		if (kind == SOCK_PASSED)
+		if (kind == SOCK_PASSED) {
 			follow(&r, sk);
+			gate_mark(fd);
+		}
 	}
 	socket_send(ctx, &r);
 }

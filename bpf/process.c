@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Processes: the traced set follows fork, clone and exec here, in the kernel, before the child runs its first instruction. */
+#include "images.h"
 
 INLINE void life_fill(struct rec_lifecycle *r, struct task_struct *task, u32 kind, u32 proc, u64 now)
 {
@@ -101,6 +102,9 @@ PROBE(on_exec)(u64 *ctx)
 	s->exec_argv = r.argv_id;
 	s->flags = (s->flags | STATE_EXECED) & ~STATE_HELD;
 	life_send(ctx, &r);
+#if DETAIL
+	image_tell(ctx, s, r.tgid, READ(bprm, file));
+#endif
 	return 0;
 }
 

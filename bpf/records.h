@@ -24,6 +24,11 @@
 #define WAKE_EVERY 16384           /* a thread's records between two wake-ups of the consumer */
 #define WAKE_STRINGS 1024          /* strings of a CPU between two wake-ups */
 #define STRING_SLOTS 3             /* argument slots of a syscall record */
+#define PLAIN_CHUNK 16384          /* bytes of plaintext in one record; also the most that TLS has in one */
+#define PLAIN_APART 8064           /* the same where records go through memory of our own (perf buffers) */
+#define PLAIN_SMALL 4096           /* pieces up to this size are kept beyond the limit for bulk: what streams in small pieces is text */
+#define HELLO_BYTES 4096           /* the first bytes of a TLS connection, each way, that are kept: names and versions stand in them */
+#define HEADS 32                   /* heads of TLS records in one record */
 
 /* Maps are created by the loader (tracer/kernel/maps.py); probes name them by these numbers. */
 enum map_id {
@@ -52,9 +57,16 @@ enum map_id {
 	MAP_CROWD,                 /* hash: tid -> u32 number of the slot, of threads that found their own taken */
 	MAP_ROWS,                  /* array[CPUS * ROWS_OF_CPU, a power of two]: struct totals_row */
 	MAP_RETIRED,               /* array of the same length: struct totals_key, what user space has read for the last time */
+	MAP_PLAINTEXT,             /* lane of struct rec_plain */
+	MAP_IMAGES,                /* lane of struct rec_image */
+	MAP_TLS_CALLS,             /* LRU hash: thread or goroutine, and direction -> struct tls_call */
+	MAP_TLS_ENDS,              /* LRU hash: struct tls_key -> struct stream */
+	MAP_IMAGES_SEEN,           /* LRU hash: struct image_key -> u8, files that MAP_IMAGES has told of */
+	MAP_APART,                 /* per-CPU array[1]: struct apart */
+	MAP_TLS_TAILS,             /* program array, by enum role: what on_tls_return goes on to */
 };
 
-enum lane { LANE_SYSCALLS, LANE_LIFECYCLE, LANE_STRINGS, LANE_SOCKETS, LANE_PAYLOAD, LANES };
+enum lane { LANE_SYSCALLS, LANE_LIFECYCLE, LANE_STRINGS, LANE_SOCKETS, LANE_PAYLOAD, LANE_PLAINTEXT, LANE_IMAGES, LANES };
 
 enum plan_flag {
 	PLAN_TRACED = 1,           /* the user asked for this call */
@@ -70,6 +82,7 @@ enum plan_flag {
 	PLAN_VECTOR = 1024,        /* for the tail: argument 1 is an array of struct iovec, not a buffer */
 	PLAN_MESSAGES = 2048,      /* for the tail: argument 1 is a struct msghdr, or an array of struct mmsghdr */
 	PLAN_ADDRESSED = 4096,     /* for the tail: argument 4 is the other end's address */
+	PLAN_MAPS = 8192,          /* mmap: its tail runs for memory that may be executed */
 };
 
 /* Programs that on_sys_exit goes on to after calls that are about more than numbers. */
@@ -80,6 +93,10 @@ enum tail {
 	TAIL_PASSED,               /* pidfd_getfd: the result is another process's descriptor */
 	TAIL_MESSAGE,              /* sendmsg, recvmsg: may pass descriptors, and have payload */
 	TAIL_DATA,                 /* read, write, send, recv and the like: have payload */
+	TAIL_STREAM,               /* goes on from there: the socket carries a byte stream */
+	TAIL_PLAIN,                /* ... in which bytes are kept */
+	TAIL_WIRE,                 /* ... in which the heads of TLS records are kept */
+	TAIL_MAPPED,               /* mmap: a file whose code may run now */
 	TAILS,
 };
 
@@ -118,6 +135,7 @@ struct control {
 	u64 seed;                  /* key of the string hash: collisions cannot be prepared */
 	u64 slow_ns;               /* calls at least this long are never sampled out */
 	u64 census;                /* enum census_kind: what on_census does when it is read */
+	u64 bulk;                  /* bytes of plaintext in large pieces that are kept of one message; small pieces are always kept */
 };
 
 /*
@@ -340,8 +358,117 @@ struct rec_payload {
 	u8 address[16];            /* of the other end; IPv4 in the first four bytes */
 };
 
+#define GATE 1024
+
 struct gate {
-	u8 watched[64];            /* 1 at fd % 64 once a watched socket had that number; bytes, so that CPUs need no atomics */
+	u8 watched[GATE];          /* 1 at fd % GATE once a watched socket had that number; bytes, so that CPUs need no atomics */
+};
+
+enum plain_kind {
+	PLAIN_SOCKET = 1,          /* bytes of a stream that is not encrypted */
+	PLAIN_TLS,                 /* bytes that a TLS library took or gave */
+	PLAIN_WIRE,                /* a call on a socket that speaks TLS; kept are the heads of its records: type << 16 | length, u32 each */
+	PLAIN_HELLO,               /* the first bytes on such a socket */
+	PLAIN_FREED,               /* a TLS connection's object has gone */
+};
+
+enum plain_flag {
+	PLAIN_SENT = 1,            /* by the traced process; else received */
+	PLAIN_ASTRAY = 2,          /* PLAIN_WIRE: where a record begins is not known */
+	PLAIN_UNREADABLE = 4,      /* the bytes could not be read from the program's memory */
+	PLAIN_MIDWAY = 8,          /* the socket was open before anyone looked at it */
+};
+
+/*
+ * Lane plaintext. The header is followed by `kept` bytes, and by air up to the size that was reserved. All bytes of a direction are
+ * told of: those of a record begin at `position`, are `length` long, and the first `kept` of them are there.
+ */
+struct rec_plain {
+	u64 at_ns;                 /* CLOCK_MONOTONIC, when the call returned */
+	u64 start_ns;              /* when it was entered */
+	u64 connection;            /* a keyed hash of the TLS library's object; else as sock */
+	u64 sock;                  /* as in rec_socket; 0: not known here */
+	u64 position;
+	u32 proc;
+	u32 tid;
+	u32 length;
+	u32 kept;
+	s32 fd;                    /* -1: not known here */
+	u16 kind;                  /* enum plain_kind */
+	u16 flags;                 /* enum plain_flag */
+	u32 library;               /* PLAIN_TLS: number that the loader gave the probe */
+	u32 pad;
+};
+
+/* Lane images: a file whose code may run in a traced process, once for each file. 40 bytes and the header. */
+struct rec_image {
+	u64 at_ns;
+	u64 inode;
+	u64 generation;            /* of the inode: tells a new file with an old number */
+	u32 dev;                   /* as in rec_socket */
+	u32 proc;
+	u32 tgid;
+	u32 tid;
+};
+
+struct image_key {
+	u64 inode;
+	u32 dev;
+	u32 generation;
+};
+
+/* A byte stream in one direction. */
+struct flow {
+	u64 position;              /* bytes so far */
+	u64 bulk;                  /* bytes in large pieces that were kept since the other direction had its turn */
+	u64 head;                  /* TLS on the wire: the bytes of a record's head that are there so far */
+	u32 had;                   /* TLS on the wire: how many those are */
+	u32 left;                  /* TLS on the wire: bytes to come of the record */
+};
+
+/* Both directions: a TLS connection as its library sees it. */
+struct stream {
+	struct flow flows[2];      /* received, sent */
+	u32 turn;                  /* direction of the last bytes */
+	u32 flags;                 /* enum stream_flag */
+};
+
+enum stream_flag {
+	STREAM_WHOLE = 1,          /* HTTP/2: many messages at once, nothing is left out */
+	STREAM_MIDWAY = 2,         /* bytes may have passed before anyone looked */
+};
+
+enum role {
+	ROLE_READ,                 /* (object, buffer, size): returns bytes */
+	ROLE_WRITE,
+	ROLE_READ_EX,              /* (object, buffer, size, *bytes): returns 1 */
+	ROLE_WRITE_EX,
+	ROLE_FREE,                 /* (object) */
+	ROLE_GO_READ,              /* as Go passes it: (object, buffer, size): returns bytes */
+	ROLE_GO_WRITE,
+};
+
+struct tls_call {
+	u64 object;                /* 0: no call is open */
+	u64 buffer;                /* from here on the bytes are still to be told of */
+	u64 moved;                 /* where the number of bytes will be; 0: it is returned */
+	u64 start_ns;
+	u64 left;                  /* bytes to be told of */
+	u64 kept;                  /* of them those that will be there */
+	struct rec_plain head;
+};
+
+struct tls_key {
+	u64 object;
+	u32 proc;
+	u32 pad;
+};
+
+/* Where an uprobe puts records together that go to a perf buffer. It may be interrupted by another one on its CPU. */
+struct apart {
+	u64 taken;
+	struct rec_plain head;
+	u8 bytes[PLAIN_APART];
 };
 
 struct sock_state {
@@ -350,8 +477,19 @@ struct sock_state {
 	u32 pad;
 };
 
+enum watch_kind {
+	WATCH_NEW,                 /* a byte stream of which nothing is known yet */
+	WATCH_RESOLVER,            /* look-ups of names: its messages go to the lane payload */
+	WATCH_PLAIN,               /* HTTP that is not encrypted */
+	WATCH_TLS,
+	WATCH_OTHER,               /* none of these */
+};
+
 struct watched {
 	u64 sock;                  /* as in rec_socket: tells a new file at an old address */
+	u32 kind;                  /* enum watch_kind */
+	u32 looks;                 /* calls that were looked at while it was new */
+	struct stream stream;
 };
 
 /* An operation of io_uring between its submission and its last completion. */

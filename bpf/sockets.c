@@ -146,8 +146,7 @@ PROBE(on_socket_census)(struct socket_census_context *ctx)
 		return 0;
 	ledger_add(LANE_SOCKETS, COUNTED);
 	follow(&r, sk);
-	if (is_resolver(&r, sk))
-		watch(r.fd, r.sock, file);
+	listen_in(&r, file, sk);
 	return 0;
 }
 #endif

@@ -187,11 +187,15 @@ INLINE void report(u64 *ctx, struct task_state *s, struct plan *plan, struct pt_
 	record_send(ctx, s, &r);
 }
 
+#define PROT_EXEC 4
+
 /* Whether what the call was about is of interest to the program behind this one. */
 INLINE int tail_due(struct task_state *s, struct plan *plan, struct pt_regs *regs, s64 ret)
 {
 	if (ret < 0)
 		return plan->tail == TAIL_SOCKET;          /* a connection that is under way has its address already */
+	if (plan->flags & PLAN_MAPS)
+		return ARGUMENT_2(regs) & PROT_EXEC;
 	return !(plan->flags & PLAN_GATED) || s->flags & STATE_RESOLVER || gate_open(ARGUMENT_0(regs));
 }
 #endif

@@ -43,17 +43,47 @@ INLINE int is_resolver(struct rec_socket *r, struct sock *sk)
 	    || (words[0] == 0x63736e2f6e75722fULL && words[1] == 0x74656b636f732f64ULL);        /* /run/nscd/socket */
 }
 
-/* What a resolver's socket says and hears gives addresses their names. */
-INLINE void watch(s32 fd, u64 sock, struct file *file)
+/* From now on what calls do with this descriptor is looked at. */
+INLINE void gate_mark(s32 fd)
 {
-	struct watched watched = { .sock = sock };
 	u32 zero = 0;
 	struct gate *gate = map_lookup(MAP(MAP_GATE), &zero);
 
-	if (!gate)
-		return;
+	if (gate)
+		gate->watched[fd & (GATE - 1)] = 1;
+}
+
+INLINE void watch(s32 fd, u64 sock, struct file *file, u32 kind)
+{
+	struct watched watched = { .sock = sock, .kind = kind };
+
 	map_update(MAP(MAP_WATCHED), &file, &watched, 0);
-	gate->watched[fd & 63] = 1;
+	gate_mark(fd);
+}
+
+/* The state of a byte stream, made anew where nobody has seen its beginning; 0 if there is no room, or if it is a resolver's. */
+INLINE struct watched *watched_stream(struct file *file, u64 sock)
+{
+	struct watched fresh = { .sock = sock, .stream = { .flags = STREAM_MIDWAY } }, *w = map_lookup(MAP(MAP_WATCHED), &file);
+
+	if (!w || w->sock != sock) {
+		map_update(MAP(MAP_WATCHED), &file, &fresh, 0);
+		w = map_lookup(MAP(MAP_WATCHED), &file);
+	}
+	return w && w->kind != WATCH_RESOLVER ? w : 0;
+}
+
+#define SOCK_STREAM 1
+
+/* What a resolver's socket says and hears gives addresses their names; what a byte stream does may be HTTP or TLS. */
+INLINE void listen_in(struct rec_socket *r, struct file *file, struct sock *sk)
+{
+	if (is_resolver(r, sk))
+		watch(r->fd, r->sock, file, WATCH_RESOLVER);
+	else if (r->type == SOCK_STREAM && r->call == SYSNO_LIMIT)
+		gate_mark(r->fd);          /* it was open before: its beginning has passed */
+	else if (r->type == SOCK_STREAM)
+		watch(r->fd, r->sock, file, WATCH_NEW);
 }
 
 /* A descriptor stands for this socket now: all there is to know of it, and whatever has to follow from that. */
@@ -63,7 +93,7 @@ INLINE void describe(void *ctx, struct rec_socket *r, struct file *file, struct 
 	if (r->family == AF_UNIX)
 		unix_fill(ctx, r, sk);
 	follow(r, sk);
-	if (r->fd >= 0 && is_resolver(r, sk))
-		watch(r->fd, r->sock, file);
+	if (r->fd >= 0)
+		listen_in(r, file, sk);
 }
 #endif

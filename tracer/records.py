@@ -10,10 +10,11 @@ from enum import IntEnum, IntFlag
 
 __all__ = (
     "ARGV_BYTES", "CALL_SHIFT", "CONTROL", "CallFlag", "CensusKind", "DURATION_MASK", "FLAGS_SHIFT", "GATE", "HISTOGRAM_BUCKETS",
-    "HISTOGRAM_SHIFT", "LANES", "LANE_COUNT", "LIFECYCLE_FIELDS", "Lane", "LifeKind", "MARK", "MapId", "PATH_BYTES", "PAYLOAD_BYTES",
-    "PAYLOAD_FIELDS", "PLAN", "PayloadFlag", "PlanFlag", "SAMPLE_FIELDS", "SCRATCH_HEAD", "SOCKET_FIELDS", "SOCKET_RECORD", "SOCK_STATE",
-    "STRING_HEAD", "SYSCALL_FIELDS", "SYSNO_COMPAT", "SYSNO_LIMIT", "SYSNO_MASK", "SYSNO_UNKNOWN", "SYSNO_URING", "ShareFlag", "SlotKind",
-    "SocketKind", "StateFlag", "StringFlag", "TASK_STATE", "TOTALS_FIELDS", "Tail", "URING_STATE", "WATCHED",
+    "HISTOGRAM_SHIFT", "IMAGE_KEY", "IMAGE_RECORD", "LANES", "LANE_COUNT", "LIFECYCLE_FIELDS", "Lane", "LifeKind", "MARK", "MapId", "PATH_BYTES",
+    "PAYLOAD_BYTES", "PAYLOAD_FIELDS", "PLAIN_APART", "PLAIN_CHUNK", "PLAIN_HEAD", "PLAN", "PayloadFlag", "PlainFlag", "PlainKind", "PlanFlag",
+    "Role", "SAMPLE_FIELDS", "SCRATCH_HEAD", "SOCKET_FIELDS", "SOCKET_RECORD", "SOCK_STATE", "STREAM", "STRING_HEAD", "SYSCALL_FIELDS",
+    "SYSNO_COMPAT", "SYSNO_LIMIT", "SYSNO_MASK", "SYSNO_UNKNOWN", "SYSNO_URING", "ShareFlag", "SlotKind", "SocketKind", "StateFlag", "StringFlag",
+    "TASK_STATE", "TLS_CALL", "TLS_KEY", "TOTALS_FIELDS", "Tail", "URING_STATE", "WATCHED", "WatchKind",
 )
 
 PATH_BYTES = 4096
@@ -32,7 +33,7 @@ CALL_SHIFT = 48
 SYSNO_MASK = 0xFFF
 FLAGS_SHIFT = 60
 
-LANES = ("syscalls", "lifecycle", "strings", "sockets", "payload")
+LANES = ("syscalls", "lifecycle", "strings", "sockets", "payload", "plaintext", "images")
 
 
 class Lane(IntEnum):
@@ -43,6 +44,8 @@ class Lane(IntEnum):
     STRINGS = 2
     SOCKETS = 3
     PAYLOAD = 4
+    PLAINTEXT = 5
+    IMAGES = 6
 
 
 class MapId(IntEnum):
@@ -73,6 +76,13 @@ class MapId(IntEnum):
     CROWD = 23
     ROWS = 24
     RETIRED = 25
+    PLAINTEXT = 26
+    IMAGES = 27
+    TLS_CALLS = 28
+    TLS_ENDS = 29
+    IMAGES_SEEN = 30
+    APART = 31
+    TLS_TAILS = 32
 
 
 class PlanFlag(IntFlag):
@@ -91,6 +101,7 @@ class PlanFlag(IntFlag):
     VECTOR = 1024
     MESSAGES = 2048
     ADDRESSED = 4096
+    MAPS = 8192
 
 
 class Tail(IntEnum):
@@ -102,6 +113,10 @@ class Tail(IntEnum):
     PASSED = 3
     MESSAGE = 4
     DATA = 5
+    STREAM = 6
+    PLAIN = 7
+    WIRE = 8
+    MAPPED = 9
 
 
 class SlotKind(IntEnum):
@@ -196,6 +211,47 @@ class PayloadFlag(IntFlag):
     STREAM = 4
 
 
+class PlainKind(IntEnum):
+    """What a plaintext record tells (bpf/records.h says more)."""
+
+    SOCKET = 1
+    TLS = 2
+    WIRE = 3
+    HELLO = 4
+    FREED = 5
+
+
+class PlainFlag(IntFlag):
+    """What is special about one plaintext record."""
+
+    SENT = 1
+    ASTRAY = 2
+    UNREADABLE = 4
+    MIDWAY = 8
+
+
+class WatchKind(IntEnum):
+    """What a watched socket carries."""
+
+    NEW = 0
+    RESOLVER = 1
+    PLAIN = 2
+    TLS = 3
+    OTHER = 4
+
+
+class Role(IntEnum):
+    """How a function of a TLS library is called, and what it returns."""
+
+    READ = 0
+    WRITE = 1
+    READ_EX = 2
+    WRITE_EX = 3
+    FREE = 4
+    GO_READ = 5
+    GO_WRITE = 6
+
+
 # struct rec_syscall: 56 bytes
 SYSCALL_FIELDS = [
     ("start_ns", "<u8"), ("packed", "<u8"), ("proc", "<u4"), ("tid", "<u4"), ("ret", "<i8"),
@@ -229,6 +285,9 @@ PAYLOAD_FIELDS: list[tuple[str, str, tuple[int, ...]]] = [
     ("kept", "<u2", ()), ("flags", "<u2", ()), ("family", "<u2", ()), ("port", "<u2", ()), ("address", "|u1", (16,)),
 ]
 
+# struct rec_image: at_ns, inode, generation, dev, proc, tgid, tid
+IMAGE_RECORD = "<QQQIIII"
+
 # What /proc said of a living process: CPU time and memory of all its threads
 SAMPLE_FIELDS = [
     ("at_ns", "<u8"), ("proc", "<u4"), ("tgid", "<u4"), ("cpu_ns", "<u8"), ("rss_bytes", "<u8"), ("peak_rss_bytes", "<u8"), ("threads", "<u4"),
@@ -248,17 +307,28 @@ MARK = "<Q"
 # struct plan: flags, keep_one_in, three slots of (kind, a, b, pad), tail
 PLAN = "<II12BI"
 
-# struct control: seed, slow_ns, census
-CONTROL = "<QQQ"
+# struct control: seed, slow_ns, census, bulk
+CONTROL = "<QQQQ"
 
 # struct gate: one byte for each remainder of a descriptor
-GATE = "<64B"
+GATE = "<1024B"
 
 # struct sock_state: sock, proc, pad
 SOCK_STATE = "<QII"
 
-# struct watched: sock
-WATCHED = "<Q"
+# struct rec_plain, the part before the bytes, in struct's notation: at_ns, start_ns, connection, sock, position, proc, tid, length, kept, fd, kind,
+# flags, library, pad
+PLAIN_HEAD = "<QQQQQIIIIiHHII"
+PLAIN_CHUNK, PLAIN_APART = 16384, 8064
+
+# struct stream: position, bulk, head, had, left for each direction, turn, whole
+STREAM = "QQQII" * 2 + "II"
+
+# struct watched: sock, kind, looks, stream
+WATCHED = "<QII" + STREAM
+
+# struct tls_call: object, buffer, moved, start_ns, left, kept, head; struct tls_key: object, proc, pad; struct image_key: inode, dev, generation
+TLS_CALL, TLS_KEY, IMAGE_KEY = "<QQQQQQ" + PLAIN_HEAD[1:], "<QII", "<QII"
 
 # struct uring_state: start_ns, ring, request, user_data, proc, tid, three slots, sysno, flags, tgid
 URING_STATE = "<QQQQIIQQQHHI"

@@ -19,7 +19,7 @@ from tracer.errors import CompilerMissing, EbtraceError, HostError, KernelTooOld
 from tracer.kernel.btf import KernelBtf
 from tracer.kernel.headers import write_headers
 from tracer.kernel.maps import create, map_plans, rows_of_cpu
-from tracer.kernel.probes import CENSUS, ITERATORS, OPTIONAL, TAILS, TRACEPOINTS, probe_features, refusal
+from tracer.kernel.probes import CENSUS, ITERATORS, OPTIONAL, TAILS, TRACEPOINTS, UPROBES, probe_features, refusal
 from tracer.kernel.shapes import shapes
 from tracer.kernel.sys import arch, possible_cpus
 from tracer.records import LANES, MapId
@@ -126,7 +126,7 @@ def build(mode: str, transport: str) -> dict[str, Any]:
     features |= {"uring": _uring(btf), "uring_cqe": btf.arguments("io_uring_complete") == _BY_CQE}
     programs = _compile(flags(mode, transport, features, cpus), shapes(btf, arch()))
     points = TRACEPOINTS | OPTIONAL | {name: behind.point for name, behind in TAILS.items()}
-    ids = {name: btf.function(ITERATORS[name]) if name in ITERATORS else btf.first_tracepoint(points[name]) for name in programs}
+    ids = {name: btf.function(ITERATORS[name]) if name in ITERATORS else btf.first_tracepoint(points[name]) for name in programs.keys() - UPROBES}
     if btf.arguments(OPTIONAL["on_uring_refused"]) != _REFUSED and "on_uring_refused" in ids:
         ids["on_uring_refused"] = None
     missing = sorted({name for name, found in ids.items() if found is None} | (_URING - ids.keys()))

@@ -14,19 +14,26 @@ from tracer.records import (
     CONTROL,
     GATE,
     HISTOGRAM_BUCKETS,
+    IMAGE_KEY,
     LANE_COUNT,
     LANES,
     MARK,
+    PLAIN_APART,
+    PLAIN_HEAD,
     PLAN,
     SCRATCH_HEAD,
     SOCK_STATE,
     STATE_SLOT,
     STATE_SLOTS,
+    STREAM,
     STRING_HEAD,
     SYSNO_LIMIT,
+    TLS_CALL,
+    TLS_KEY,
     URING_STATE,
     WATCHED,
     MapId,
+    Role,
     Tail,
 )
 
@@ -47,6 +54,8 @@ _STRINGS_REMEMBERED = 32768
 _SOCKETS = 16384  # TCP sockets that live at one time; those beyond are counted as lost
 _WATCHED = 4096
 _OPERATIONS = 16384  # of io_uring, under way at one time
+_TLS_CALLS, _TLS_ENDS = 4096, 4096  # the least recently used ones make room for others
+_IMAGES = 4096  # a file that was forgotten is told of once more
 
 
 def rows_of_cpu(cpus: int) -> int:
@@ -176,7 +185,12 @@ def map_plans(cpus: int, *, task_storage: bool, perf: bool, ring_bytes: dict[str
         MapId.SOCKS: MapPlan(_HASH, 8, struct.calcsize(SOCK_STATE), _SOCKETS),
         MapId.WATCHED: MapPlan(_LRU_HASH, 8, struct.calcsize(WATCHED), _WATCHED),
         MapId.TAILS: MapPlan(_PROG_ARRAY, 4, 4, len(Tail)),
+        MapId.TLS_TAILS: MapPlan(_PROG_ARRAY, 4, 4, len(Role)),
         MapId.URING_TAILS: MapPlan(_PROG_ARRAY, 4, 4, 1),
+        MapId.TLS_CALLS: MapPlan(_LRU_HASH, 8, struct.calcsize(TLS_CALL), _TLS_CALLS),
+        MapId.TLS_ENDS: MapPlan(_LRU_HASH, struct.calcsize(TLS_KEY), struct.calcsize("<" + STREAM), _TLS_ENDS),
+        MapId.IMAGES_SEEN: MapPlan(_LRU_HASH, struct.calcsize(IMAGE_KEY), 1, _IMAGES),
+        MapId.APART: MapPlan(_PERCPU_ARRAY, 4, 8 + struct.calcsize(PLAIN_HEAD) + PLAIN_APART, 1, percpu=True),
         MapId.URING: MapPlan(_HASH, 8, struct.calcsize(URING_STATE), _OPERATIONS),
     }
     for lane in LANES:

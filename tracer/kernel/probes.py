@@ -14,12 +14,14 @@ from tracer.kernel.sys import bpf, buffer
 from tracer.records import MapId, Tail
 
 __all__ = (
-    "CENSUS", "Behind", "ITERATORS", "LEAVE", "OPTIONAL", "SOCKET_CENSUS", "TAILS", "TRACEPOINTS", "WITHOUT", "attach",
-    "attach_one", "instructions", "jited", "load", "load_one", "probe_features", "read_census", "refusal", "recursion_misses",
+    "CENSUS", "Behind", "ITERATORS", "LATER", "LEAVE", "OPTIONAL", "SOCKET_CENSUS", "TAILS", "TRACEPOINTS", "UPROBES", "WITHOUT",
+    "attach", "attach_one", "instructions", "jited", "load", "load_one", "load_uprobe", "probe_features", "read_census", "refusal",
+    "recursion_misses",
 )
 
 _PROG_LOAD, _RAW_TRACEPOINT_OPEN, _OBJ_INFO, _LINK_CREATE, _ITER_CREATE = 5, 17, 15, 28, 33
 _TRACING, _RAW_TP, _ITER = 26, 23, 28  # BPF_PROG_TYPE_TRACING; attach types BPF_TRACE_RAW_TP, BPF_TRACE_ITER
+_KPROBE = 2  # BPF_PROG_TYPE_KPROBE: uprobes are of this type, too
 
 # Attach order: a process must be followed before its calls are counted.
 TRACEPOINTS = {
@@ -63,8 +65,15 @@ TAILS = {
     "on_socket": Behind("sys_exit", MapId.TAILS, (Tail.SOCKET, Tail.ACCEPT, Tail.PASSED)),
     "on_message": Behind("sys_exit", MapId.TAILS, (Tail.MESSAGE,)),
     "on_data": Behind("sys_exit", MapId.TAILS, (Tail.DATA,)),
+    "on_stream": Behind("sys_exit", MapId.TAILS, (Tail.STREAM,)),
+    "on_plain": Behind("sys_exit", MapId.TAILS, (Tail.PLAIN,)),
+    "on_wire": Behind("sys_exit", MapId.TAILS, (Tail.WIRE,)),
+    "on_mapped": Behind("sys_exit", MapId.TAILS, (Tail.MAPPED,)),
     "on_uring_socket": Behind("io_uring_complete", MapId.URING_TAILS, (0,)),
 }
+UPROBES = frozenset(("on_tls_enter", "on_tls_return", "on_tls_more", "on_tls_free"))
+LATER = UPROBES | {"on_stream", "on_plain", "on_wire"}  # loaded when the target runs already: it takes its time to get to its first socket
+_GIVEN = 0x65627472616365AB  # the constant in whose place load_uprobe puts one (bpf/tls.c)
 CENSUS, SOCKET_CENSUS = "on_census", "on_socket_census"
 ITERATORS = {CENSUS: "bpf_iter_task", SOCKET_CENSUS: "bpf_iter_task_file"}
 
@@ -83,12 +92,12 @@ def refusal(error: OSError, what: str) -> HostError:
     return HostError(f"the kernel refused to {what}: {os.strerror(error.errno or 0)}")
 
 
-def _prog_load(name: str, code: bytes, btf_id: int, attach_type: int, log: tuple[int, int] = (0, 0)) -> int:
+def _prog_load(name: str, code: bytes, btf_id: int, attach_type: int, log: tuple[int, int] = (0, 0), kind: int = _TRACING) -> int:
     """``log`` is size and address of memory for the verifier's messages."""
     code_memory, code_at = buffer(code)
     license_memory, license_at = buffer(b"GPL\0")
     attributes = struct.pack(
-        "<IIQQIIQII16sIIIIQIIQII", _TRACING, len(code) // 8, code_at, license_at, 1 if log[0] else 0, *log, 0, 0, name.encode()[:15], 0,
+        "<IIQQIIQII16sIIIIQIIQII", kind, len(code) // 8, code_at, license_at, 1 if log[0] else 0, *log, 0, 0, name.encode()[:15], 0,
         attach_type, 0, 0, 0, 0, 0, 0, 0, btf_id,
     )
     fd = bpf(_PROG_LOAD, attributes)
@@ -96,11 +105,11 @@ def _prog_load(name: str, code: bytes, btf_id: int, attach_type: int, log: tuple
     return fd
 
 
-def _verdict(name: str, code: bytes, btf_id: int, attach_type: int) -> str:
+def _verdict(name: str, code: bytes, btf_id: int, attach_type: int, kind: int = _TRACING) -> str:
     """The verifier's last words about a program that it does not accept; "" if it never came to that."""
     memory, at = buffer(1 << 20)
     try:
-        os.close(_prog_load(name, code, btf_id, attach_type, (1 << 20, at)))
+        os.close(_prog_load(name, code, btf_id, attach_type, (1 << 20, at), kind))
     except OSError:
         lines = [line for line in memory.value.decode(errors="replace").splitlines() if line and not line.startswith("processed ")]
         if os.environ.get("EBTRACE_VERIFIER_LOG"):
@@ -154,12 +163,25 @@ def load(programs: Mapping[str, bytes], btf_ids: Mapping[str, int], map_fds: Map
     return fds
 
 
-def _why(ready: tuple[str, bytes, int, int], error: OSError) -> HostError:
-    reason = _verdict(*ready)
+def load_uprobe(name: str, code: bytes, map_fds: Mapping[int, int], given: int) -> int:
+    """Loads a program for uprobes, with ``given`` as its constant. Raises HostError."""
+    halves = struct.Struct("<I4xI")  # of the number in an ld_imm64, which is two instructions long
+    ready = bytearray(_with_maps(code, map_fds))
+    for at in range(4, len(ready) - 11, 8):
+        if ready[at - 4] == 0x18 and halves.unpack_from(ready, at) == (_GIVEN & 0xFFFFFFFF, _GIVEN >> 32):
+            struct.pack_into("<I", ready, at, given & 0xFFFFFFFF)
+            struct.pack_into("<I", ready, at + 8, given >> 32)
+    try:
+        return _prog_load(name, bytes(ready), 0, 0, kind=_KPROBE)
+    except OSError as error:
+        raise _why((name, bytes(ready), 0, 0), error, _KPROBE) from error
+
+
+def _why(ready: tuple[str, bytes, int, int], error: OSError, kind: int = _TRACING) -> HostError:
+    reason = _verdict(*ready, kind)
     if reason:
         return HostError(f"this kernel's verifier does not accept the probe {ready[0]}: {reason}", "please report it, with `uname -r`")
     return refusal(error, f"load the probe {ready[0]}")
-
 
 
 def load_one(name: str, code: bytes, btf_id: int, *, iterator: bool = False) -> int:

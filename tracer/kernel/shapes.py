@@ -20,12 +20,12 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "files_struct": ("fdt",),
     "fdtable": ("max_fds", "fd"),
     "file": ("f_inode", "f_mode", "private_data"),
-    "inode": ("i_ino", "i_mode", "i_sb"),
+    "inode": ("i_ino", "i_mode", "i_sb", "i_generation"),
     "super_block": ("s_dev",),
     "signal_struct": ("live.counter", "flags", "group_exit_code", "sum_sched_runtime", "maxrss"),
     "cred": ("uid.val", "gid.val", "euid.val"),
     "mm_struct": ("arg_start", "arg_end"),
-    "linux_binprm": ("filename", "interp"),
+    "linux_binprm": ("filename", "interp", "file"),
 }
 # Groups that a kernel may be built without: HAVE_<group> says whether all their structures are there.
 GROUPS: dict[str, dict[str, tuple[str, ...]]] = {
@@ -65,7 +65,7 @@ GROUPS: dict[str, dict[str, tuple[str, ...]]] = {
 _FIELDS_OF_ARCH: dict[str, dict[str, tuple[str, ...]]] = {
     "x86_64": {
         "task_struct": ("thread_info.status", "stack"),
-        "pt_regs": ("di", "si", "dx", "r10", "r8", "r9", "bx", "cx", "bp", "orig_ax"),
+        "pt_regs": ("di", "si", "dx", "r10", "r8", "r9", "bx", "cx", "bp", "ax", "r14", "orig_ax"),
     },
     "aarch64": {"pt_regs": ("regs", "orig_x0", "syscallno", "pstate")},
 }

@@ -5,13 +5,25 @@ from __future__ import annotations
 import contextlib
 import os
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any
 
 from tracer.errors import TargetError
 from tracer.kernel.leftover import uring_left
 from tracer.kernel.maps import BpfMap, create, map_plans
-from tracer.kernel.probes import CENSUS, SOCKET_CENSUS, TAILS, attach, load, read_census, recursion_misses, refusal
+from tracer.kernel.probes import (
+    CENSUS,
+    LATER,
+    SOCKET_CENSUS,
+    TAILS,
+    UPROBES,
+    attach,
+    load,
+    load_uprobe,
+    read_census,
+    recursion_misses,
+    refusal,
+)
 from tracer.kernel.sys import membarrier
 from tracer.records import CONTROL, LANE_COUNT, LANES, MARK, CensusKind, Lane, MapId, StateFlag
 
@@ -24,11 +36,10 @@ class Tracing:
     def __init__(self, image: dict[str, Any], ring_bytes: Mapping[str, int]) -> None:
         self.cpus: int = image["cpus"]
         self.perf: bool = image["transport"] == "perf"
-        self._mode: str = image["mode"]
         self._task_storage: bool = image["features"]["task_storage"]
         self._links: list[int] = []
         self._seed = os.urandom(8)
-        self._slow_ns = 0
+        self._slow_ns = self._bulk = 0
         self._found_again = 0  # births that were lost while the census was taken, and then found by it
         with contextlib.suppress(ImportError, OSError, ValueError):
             import resource  # before Linux 5.11 map memory counts against this limit
@@ -44,14 +55,32 @@ class Tracing:
                 self.maps[map_id] = create(map_id, plan, self.cpus)
             except OSError as error:
                 raise refusal(error, "create a BPF map") from error
-        self._programs = load(image["programs"], image["btf_ids"], {map_id: m.fd for map_id, m in self.maps.items()})
-        for name in TAILS.keys() & self._programs.keys():
-            for place in TAILS[name].places:
-                self.maps[TAILS[name].programs].update(struct.pack("<I", place), struct.pack("<i", self._programs[name]))
+        self._image = image
+        self._programs: dict[str, int] = {}
+        self._load(image["programs"].keys() - LATER)
 
-    def plan(self, plans: bytes, slow_ns: int) -> None:
-        """Says what the probes do with each syscall, and from how many ns on a call is never sampled out."""
-        self._slow_ns = slow_ns
+    def _load(self, names: Set[str]) -> None:
+        programs = load({name: self._image["programs"][name] for name in names}, self._image["btf_ids"], self._map_fds())
+        self._programs |= programs
+        for name in TAILS.keys() & programs.keys():
+            for place in TAILS[name].places:
+                self.maps[TAILS[name].programs].update(struct.pack("<I", place), struct.pack("<i", programs[name]))
+
+    def _map_fds(self) -> dict[int, int]:
+        return {map_id: m.fd for map_id, m in self.maps.items()}
+
+    def load_later(self) -> None:
+        """Loads what the target does not need from its first instruction on. Raises HostError."""
+        self._load((LATER - UPROBES) & self._image["programs"].keys())
+
+    def uprobe(self, name: str, given: int) -> int:
+        """Loads a program for uprobes with its constant; the descriptor is the caller's to close. Raises HostError."""
+        return load_uprobe(name, self._image["programs"][name], self._map_fds(), given)
+
+    def plan(self, plans: bytes, slow_ns: int, bulk: int = 0) -> None:
+        """Says what the probes do with each syscall, from how many ns on a call is never sampled out, and how many bytes in large pieces
+        are kept of one message."""
+        self._slow_ns, self._bulk = slow_ns, bulk
         self._control(CensusKind(0))
         table = self.maps[MapId.PLANS]
         try:
@@ -63,7 +92,7 @@ class Tracing:
 
     def _control(self, census: CensusKind) -> None:
         seed = int.from_bytes(self._seed, "little")
-        self.maps[MapId.CONTROL].update(bytes(4), struct.pack(CONTROL, seed, self._slow_ns, census))
+        self.maps[MapId.CONTROL].update(bytes(4), struct.pack(CONTROL, seed, self._slow_ns, census, self._bulk))
 
     def attach(self) -> None:
         """Makes the probes live. Nothing is recorded before a process is marked."""
@@ -117,7 +146,7 @@ class Tracing:
         self._control(CensusKind.CLOSE)
         still_open = read_census(self._programs[CENSUS])
         left = uring_left(self.maps[MapId.URING], self.maps[MapId.TOTALS])
-        return still_open + left if self._mode == "full" else still_open
+        return still_open + left if self._image["mode"] == "full" else still_open
 
     def sockets(self, kind: CensusKind) -> bytes:
         """Records of the sockets that traced processes have open: all (BOUND), or TCP's with their last figures (ALIVE)."""

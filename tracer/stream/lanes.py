@@ -14,9 +14,11 @@ __all__ = ("LIFECYCLE_RECORD", "SYSCALL_RECORD", "Lanes", "open_lanes", "ring_by
 
 SYSCALL_RECORD, LIFECYCLE_RECORD = 56, 120
 # At 1.7 million calls a second the first holds 150 ms: what a busy machine may keep the drain waiting.
-_RING = {"syscalls": 16 << 20, "lifecycle": 4 << 20, "strings": 1 << 20, "sockets": 2 << 20, "payload": 1 << 20}
+_RING = {"syscalls": 16 << 20, "lifecycle": 4 << 20, "strings": 1 << 20, "sockets": 2 << 20, "payload": 1 << 20, "plaintext": 8 << 20,
+         "images": 1 << 16}
 # Mapped as a whole, so they are memory of the tracer's own
-_PERF = {"syscalls": 8 << 20, "lifecycle": 1 << 20, "strings": 1 << 20, "sockets": 1 << 19, "payload": 1 << 18}
+_PERF = {"syscalls": 8 << 20, "lifecycle": 1 << 20, "strings": 1 << 20, "sockets": 1 << 19, "payload": 1 << 18, "plaintext": 1 << 21,
+         "images": 1 << 15}
 
 
 def ring_bytes(transport: str, ring_mb: int | None) -> dict[str, int]:

@@ -35,6 +35,7 @@ _TAILS: dict[str, tuple[int, int]] = {
     **dict.fromkeys(("connect", "bind", "listen"), (int(Tail.SOCKET), 0)),
     **dict.fromkeys(("socket", "accept", "accept4"), (int(Tail.ACCEPT), 0)),
     "pidfd_getfd": (int(Tail.PASSED), 0),
+    "mmap": (int(Tail.MAPPED), int(PlanFlag.MAPS)),
     "recvmsg": (int(Tail.MESSAGE), int(PlanFlag.MESSAGES)),
     "sendmsg": (int(Tail.MESSAGE), int(_SENDS | PlanFlag.MESSAGES)),
     "read": (int(Tail.DATA), int(_GATED)),

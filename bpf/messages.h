@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What calls that send and receive point to, and what one of them is about. */
+#pragma once
+#include "kernel.h"
+
+/* As user programs of 64 bits lay them out: include/uapi/linux/socket.h, linux/uio.h */
+struct user_vector { u64 base, length; };
+struct user_message { u64 name; u32 name_length, pad; u64 vectors, count, control, control_length; u32 flags, pad_2, moved, pad_3; };
+struct user_control { u64 length; u32 level, type; };
+struct user_address { u16 family, port; u8 rest[24]; };
+
+/* One message, where it is and whose. */
+struct message {
+	u64 base;                  /* the bytes, or an array of struct user_vector */
+	u64 count;                 /* of vectors; 0: base is the bytes themselves */
+	u64 name;                  /* address of the other end in user memory, 0 if none was given */
+	u32 length;
+	u32 sends;
+	struct file *file;
+	u64 sock;                  /* as in rec_socket */
+	s32 fd;
+};

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Plaintext on its way out. Records are of four sizes, so that short pieces leave little air in the ring; the bytes go from the
+ * program's memory straight into it. Where there is no BPF ring buffer they take a detour over memory of our own.
+ */
+#pragma once
+#include "lanes.h"
+
+#define SENT_LATELY(position, length) (((position) ^ ((position) + (length))) >> 20 ? RB_FORCE_WAKEUP : RB_NO_WAKEUP)
+
+#if TRANSPORT_PERF
+#define CHUNK PLAIN_APART
+#define plain_put_with(reader, ctx, head, from, size) ({ \
+	u32 zero_ = 0; \
+	struct apart *a_ = map_lookup(MAP(MAP_APART), &zero_); \
+	u64 kept_ = AT_MOST(size, PLAIN_APART); \
+	ledger_add(LANE_PLAINTEXT, COUNTED); \
+	/* An uprobe can be interrupted by another one on its CPU: the second one has to do without. */ \
+	if (!a_ || a_->taken) { \
+		ledger_add(LANE_PLAINTEXT, LOST); \
+	} else { \
+		a_->taken = 1; \
+		asm volatile("" ::: "memory"); \
+		a_->head = *(head); \
+		if (kept_ && reader(a_->bytes, kept_, (void *)(from))) { \
+			a_->head.flags |= PLAIN_UNREADABLE; \
+			kept_ = 0; \
+		} \
+		a_->head.kept = kept_; \
+		kept_ = AT_MOST(kept_, PLAIN_APART); \
+		lane_send(ctx, MAP_PLAINTEXT, LANE_PLAINTEXT, &a_->head, sizeof(a_->head) + kept_, 0); \
+		asm volatile("" ::: "memory"); \
+		a_->taken = 0; \
+	} })
+#else
+#define CHUNK PLAIN_CHUNK
+
+#define PLAIN_TIER(reader, room, head, from, size) ({ \
+	struct rec_plain *r_ = ring_reserve(MAP(MAP_PLAINTEXT), sizeof(struct rec_plain) + (room), 0); \
+	u64 kept_ = AT_MOST(size, room); \
+	if (!r_) { \
+		ledger_add(LANE_PLAINTEXT, LOST); \
+	} else { \
+		*r_ = *(head); \
+		r_->kept = kept_; \
+		if (kept_ && reader(r_ + 1, kept_, (void *)(from))) { \
+			r_->kept = 0; \
+			r_->flags |= PLAIN_UNREADABLE; \
+		} \
+		ring_submit(r_, SENT_LATELY((head)->position, (head)->length)); \
+	} })
+
+#define plain_put_with(reader, ctx, head, from, size) ({ \
+	ledger_add(LANE_PLAINTEXT, COUNTED); \
+	if ((size) > 4096) \
+		PLAIN_TIER(reader, PLAIN_CHUNK, head, from, size); \
+	else if ((size) > 1024) \
+		PLAIN_TIER(reader, 4096, head, from, size); \
+	else if ((size) > 256) \
+		PLAIN_TIER(reader, 1024, head, from, size); \
+	else \
+		PLAIN_TIER(reader, 256, head, from, size); \
+	})
+#endif
+
+/* One record with up to CHUNK bytes of the program's memory. */
+INLINE void plain_put(void *ctx, struct rec_plain *head, u64 from, u64 size)
+{
+	plain_put_with(read_user, ctx, head, from, size);
+}
+
+#define HTTP2_BEGINS 0x5448202a20495250ULL     /* "PRI * HT": RFC 9113, 3.4 */
+
+/* How many of these bytes are kept, of which the first is at `position` of its direction. */
+INLINE u64 plain_kept(struct stream *st, struct flow *flow, u64 position, u32 sent, u64 from, u64 size)
+{
+	u32 zero = 0;
+	struct control *control = map_lookup(MAP(MAP_CONTROL), &zero);
+	u64 first = 0;
+
+	if (st->turn != sent) {
+		st->turn = sent;
+		flow->bulk = 0;
+	}
+	if (!position && size >= sizeof(first) && !read_user(&first, sizeof(first), (void *)from) && first == HTTP2_BEGINS)
+		st->flags |= STREAM_WHOLE;
+	if (st->flags & STREAM_WHOLE || size <= PLAIN_SMALL)
+		return size;
+	if (!control || flow->bulk >= control->bulk)
+		return 0;
+	flow->bulk += size;
+	return size;
+}

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Plaintext of TLS, at the functions that libraries read and write it with. The probes are uprobes, attached by the loader where
+ * tracer/tls/ has found such a function; each load of a program is told by a constant what kind of function it is for.
+ *
+ * Unlike tracepoints, an uprobe may be interrupted by another one on its CPU (since Linux 6.0): no per-CPU memory here.
+ */
+#if DETAIL
+#include "task.h"
+#include "files.h"
+#include "images.h"
+#include "plain.h"
+
+#define CHUNKS 8                   /* of one call in one run of on_tls_more, which then goes on to itself, up to 33 times */
+
+/* The loader puts role | library << 8 in the place of this number. */
+INLINE u64 given(void)
+{
+	u64 value;
+
+	asm volatile("%0 = 0x65627472616365ab ll" : "=r"(value));
+	return value;
+}
+
+#define IS_WRITE(role) ((role) == ROLE_WRITE || (role) == ROLE_WRITE_EX || (role) == ROLE_GO_WRITE)
+#define IS_GO(role) ((role) == ROLE_GO_READ || (role) == ROLE_GO_WRITE)
+
+/*
+ * Go passes arguments in registers of its own (its internal ABI, since Go 1.17), and keeps the goroutine in one. Both kinds are
+ * loaded: the verifier does not let the place in the context be chosen.
+ */
+#if defined(ARCH_X86_64)
+#define PARAMETER(regs, go, in_c, in_go) ({ \
+	u64 c_ = (regs)->in_c, go_ = (regs)->in_go; \
+	asm volatile("" : "+r"(c_), "+r"(go_)); \
+	(go) ? go_ : c_; })
+#define PARAMETER_0(regs, go) PARAMETER(regs, go, di, ax)
+#define PARAMETER_1(regs, go) PARAMETER(regs, go, si, bx)
+#define PARAMETER_3(regs) ((regs)->cx)
+#define RETURNED(regs) ((regs)->ax)
+#define GOROUTINE(regs) ((regs)->r14)
+#else
+#define PARAMETER_0(regs, go) ((regs)->regs[0])
+#define PARAMETER_1(regs, go) ((regs)->regs[1])
+#define PARAMETER_3(regs) ((regs)->regs[3])
+#define RETURNED(regs) ((regs)->regs[0])
+#define GOROUTINE(regs) ((regs)->regs[28])
+#endif
+
+/* A call is a thread's or, in Go, a goroutine's, which may be on another thread when it returns. */
+INLINE u64 call_key(struct pt_regs *regs, u32 role)
+{
+	u64 id = current_pid_tgid();
+
+	if (IS_GO(role))
+		return ((GOROUTINE(regs) * 0x9fb21c651e98df25ULL) ^ (id >> 32)) << 1 | IS_WRITE(role);
+	return (u64)(u32)id << 1 | IS_WRITE(role);
+}
+
+INLINE struct task_state *awake(void)
+{
+	struct task_state *s = current_state();
+
+	return s && !(s->flags & (STATE_ASLEEP | STATE_HELD)) ? s : 0;
+}
+
+PROBE(on_tls_enter)(struct pt_regs *regs)
+{
+	u32 role = given() & 0xff;
+	struct tls_call fresh = {}, *call;
+	u64 key;
+
+	if (!awake())
+		return 0;
+	key = call_key(regs, role);
+	call = map_lookup(MAP(MAP_TLS_CALLS), &key);
+	if (!call) {
+		map_update(MAP(MAP_TLS_CALLS), &key, &fresh, 0);
+		call = map_lookup(MAP(MAP_TLS_CALLS), &key);
+		if (!call)
+			return 0;
+	}
+	call->object = PARAMETER_0(regs, IS_GO(role));
+	call->buffer = PARAMETER_1(regs, IS_GO(role));
+	call->moved = role == ROLE_READ_EX || role == ROLE_WRITE_EX ? PARAMETER_3(regs) : 0;
+	call->start_ns = clock_ns();
+	return 0;
+}
+
+/* How many bytes a call moved. */
+INLINE u64 moved_by(struct tls_call *call, u64 returned)
+{
+	s32 result = returned;
+	u64 moved = 0;
+
+	if (result <= 0)
+		return 0;
+	if (call->moved)
+		read_user(&moved, sizeof(moved), (void *)call->moved);
+	else
+		moved = result;
+	return moved;
+}
+
+INLINE struct stream *stream_of(struct tls_key *key)
+{
+	struct stream fresh = {}, *st = map_lookup(MAP(MAP_TLS_ENDS), key);
+
+	if (st)
+		return st;
+	map_update(MAP(MAP_TLS_ENDS), key, &fresh, 0);
+	return map_lookup(MAP(MAP_TLS_ENDS), key);
+}
+
+INLINE void tls_head(struct rec_plain *head, struct task_state *s, struct tls_key *key)
+{
+	head->at_ns = clock_ns();
+	head->connection = alias(key->object, key->proc);
+	head->proc = s->proc;
+	head->tid = s->tid;
+	head->fd = -1;
+	head->library = given() >> 8;
+}
+
+/* Sends the next piece of a call. */
+INLINE void tls_piece(struct pt_regs *regs, struct tls_call *call)
+{
+	u64 n = call->kept > CHUNK ? CHUNK : call->kept;
+
+	call->head.length = call->kept > CHUNK ? CHUNK : call->left;
+	plain_put(regs, &call->head, call->buffer, n);
+	call->head.position += call->head.length;
+	call->left -= call->head.length;
+	call->buffer += n;
+	call->kept -= n;
+}
+
+PROBE(on_tls_return)(struct pt_regs *regs)
+{
+	struct task_state *s = awake();
+	u32 role = given() & 0xff, sent = IS_WRITE(role);
+	struct tls_key key = {};
+	struct tls_call *call;
+	struct stream *st;
+	struct flow *flow;
+	u64 of;
+
+	if (!s)
+		return 0;
+	of = call_key(regs, role);
+	call = map_lookup(MAP(MAP_TLS_CALLS), &of);
+	if (!call || !call->object)
+		return 0;
+	key.object = call->object;
+	key.proc = s->proc;
+	call->object = 0;
+	call->left = moved_by(call, RETURNED(regs));
+	if (!call->left)
+		return 0;
+	st = stream_of(&key);
+	if (!st)
+		return 0;
+	flow = sent ? &st->flows[1] : &st->flows[0];
+	__builtin_memset(&call->head, 0, sizeof(call->head));
+	tls_head(&call->head, s, &key);
+	call->head.start_ns = call->start_ns;
+	call->head.kind = PLAIN_TLS;
+	call->head.flags = sent ? PLAIN_SENT : 0;
+	call->head.position = flow->position;
+	flow->position += call->left;
+	call->kept = plain_kept(st, flow, call->head.position, sent, call->buffer, call->left);
+	tls_piece(regs, call);
+	if (!call->left)
+		return 0;
+	tail_call(regs, MAP(MAP_TLS_TAILS), given() & 0xff);
+	call->kept = 0;
+	tls_piece(regs, call);
+	return 0;
+}
+
+/* The rest of a call that moved much at once. */
+PROBE(on_tls_more)(struct pt_regs *regs)
+{
+	u64 of = call_key(regs, given() & 0xff);
+	struct tls_call *call = map_lookup(MAP(MAP_TLS_CALLS), &of);
+
+	if (!call)
+		return 0;
+#pragma clang loop unroll(disable)
+	for (u32 i = 0; i < CHUNKS; i++) {
+		if (!call->left)
+			return 0;
+		tls_piece(regs, call);
+	}
+	tail_call(regs, MAP(MAP_TLS_TAILS), given() & 0xff);
+	call->kept = 0;
+	if (call->left)
+		tls_piece(regs, call);
+	return 0;
+}
+
+PROBE(on_tls_free)(struct pt_regs *regs)
+{
+	struct task_state *s = awake();
+	struct rec_plain head = {};
+	struct tls_key key = {};
+
+	if (!s)
+		return 0;
+	key.object = PARAMETER_0(regs, 0);
+	key.proc = s->proc;
+	if (!map_lookup(MAP(MAP_TLS_ENDS), &key))
+		return 0;
+	map_delete(MAP(MAP_TLS_ENDS), &key);
+	tls_head(&head, s, &key);
+	head.kind = PLAIN_FREED;
+	plain_put(regs, &head, 0, 0);
+	return 0;
+}
+
+/* A file was mapped so that its code may run. */
+PROBE(on_mapped)(u64 *ctx)
+{
+	struct task_state *s = current_state();
+	u64 arguments[6];
+	struct file *file;
+
+	if (!s)
+		return 0;
+	load_arguments((struct pt_regs *)ctx[0], 0, arguments);
+	file = (s32)arguments[4] >= 0 ? file_of(arguments[4]) : 0;
+	if (file)
+		image_tell(ctx, s, current_pid_tgid() >> 32, file);
+	return 0;
+}
+#endif
