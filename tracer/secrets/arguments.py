@@ -1,0 +1,63 @@
+"""Secrets on command lines: a block of words, each ended by NUL but perhaps the last, which may be cut off."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from tracer.secrets.fields import form_spans, json_spans
+from tracer.secrets.headers import header_spans
+from tracer.secrets.names import argument_level, is_secret
+from tracer.secrets.spans import Span, is_tag
+from tracer.secrets.texts import assignment_spans, line_spans, url_spans
+
+__all__ = ("SUSPICIOUS", "argument_spans")
+
+_OPTION = re.compile(rb"-{0,2}([A-Za-z][\w.-]{0,63})=(.+)", re.DOTALL)
+_NAMED = re.compile(rb"--?([A-Za-z][\w.-]{1,63})\Z")
+_HEADER = re.compile(rb"(?:-H)?([A-Za-z][A-Za-z0-9-]{1,63}):[ \t]*(.+)", re.DOTALL)
+_USER_OPTIONS = (b"-u", b"--user", b"-U", b"--proxy-user")
+_SHELL_USER = re.compile(rb"(?:-u|-U|--user|--proxy-user)[ =]{0,4}[\"']?[^\s:\"'=]{1,64}:([^\s\"']{1,256})")
+SUSPICIOUS = re.compile(rb"(?:key|token|secret|pass|pwd|passphrase|passwd|password|credentials?|authorization|auth|cookie|bearer|jwt|pat|sig"
+                        rb"|signature|code|user|-u)(?:[\w.-]{0,24}\\{0,3}[\"']?[ ]{0,2}[=:\0%]|[ ])|://[^/\0]{0,64}@|\0-u")
+"""In lower case: no text has a secret by name in it without a place that this finds."""
+
+
+def argument_spans(data: bytes, kind: str) -> Iterator[Span]:
+    """The secrets that names, URLs and headers in the words tell of."""
+    at, before = 0, b""
+    curl = data.split(b"\0", 1)[0].rsplit(b"/", 1)[-1] in (b"curl", b"http", b"https")
+    for word in data.split(b"\0"):
+        for span in _word(word, before, kind, curl):
+            yield span._replace(start=span.start + at, end=span.end + at)
+        at += len(word) + 1
+        before = word
+
+
+def _word(word: bytes, before: bytes, kind: str, curl: bool) -> Iterator[Span]:
+    if not word or is_tag(word):
+        return
+    if match := _OPTION.match(word):
+        level = argument_level(match[1].decode("latin-1"))
+        if not is_tag(match[2]) and is_secret(level, match[2]):
+            yield Span(match.start(2), match.end(2), match[2], kind)
+    if (named := _NAMED.match(before)) and not word.startswith(b"-"):
+        level = argument_level(named[1].decode("latin-1"))
+        if is_secret(level, word):
+            yield Span(0, len(word), word, kind)
+    if curl and before in _USER_OPTIONS and b":" in word:
+        start = word.index(b":") + 1
+        if start < len(word) and not is_tag(word[start:]):
+            yield Span(start, len(word), word[start:], kind)
+    elif b"curl " in word:
+        for match in _SHELL_USER.finditer(word):
+            if not is_tag(match[1]):
+                yield Span(match.start(1), match.end(1), match[1], kind)
+    if match := _HEADER.match(word):
+        for span in header_spans(match[1].decode("latin-1"), match[2], kind):
+            yield span._replace(start=span.start + match.start(2), end=span.end + match.start(2))
+    yield from json_spans(word, kind)
+    yield from form_spans(word, kind)
+    yield from url_spans(word, kind)
+    yield from line_spans(word, kind)
+    yield from assignment_spans(word, kind)

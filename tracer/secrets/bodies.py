@@ -1,0 +1,48 @@
+"""Secrets in bodies and messages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from tracer.secrets.fields import form_spans, json_spans, part_spans
+from tracer.secrets.spans import Span
+from tracer.secrets.texts import assignment_spans, line_spans, url_spans
+
+__all__ = ("body_spans", "cut_spans", "is_binary")
+
+_LOOKED_AT = 8192
+_CONTROLS = bytes(byte for byte in range(32) if byte not in b"\t\n\r\f\x1b")
+_FORM = re.compile(rb"[\w.%+\[\]-]{1,64}=[^\s\"'<>{}]*(?:&[\w.%+\[\]-]{1,64}=|\Z)")
+_LEAST = 6
+_BEGUN = re.compile(rb"(?:\A|[^A-Za-z0-9])((?:sk-(?:proj|ant|or|svcacct)-|AIza|gh[pousr]_|github_pat_|glpat-|xox[a-z]-)[\w-]*)\Z")
+
+
+def is_binary(data: bytes) -> bool:
+    """Whether it is no text: names and shapes mean nothing in it."""
+    head = data[:_LOOKED_AT]
+    return b"\0" in head or (len(head) - len(head.translate(None, _CONTROLS))) * 20 > len(head)
+
+
+def body_spans(data: bytes, kind: str, content_type: str = "") -> Iterator[Span]:
+    """The secrets that names tell of, in any text."""
+    yield from json_spans(data, kind)
+    if "urlencoded" in content_type or _FORM.match(data):
+        yield from form_spans(data, kind)
+    if b"name=" in data and b"\r\n\r\n" in data:
+        yield from part_spans(data, kind)
+    yield from url_spans(data, "url")
+    yield from line_spans(data, kind)
+    yield from assignment_spans(data, kind)
+
+
+def cut_spans(data: bytes, values: Iterable[bytes]) -> Iterator[Span]:
+    """The beginning of a secret at the end of a body that was cut off there."""
+    tail = data[-16384:]
+    for value in values:
+        for length in range(min(len(value) - 1, len(tail)), _LEAST - 1, -1):
+            if tail.endswith(value[:length]):
+                yield Span(len(data) - length, len(data), value, "body")
+                break
+    if match := _BEGUN.search(data, max(0, len(data) - 256)):
+        yield Span(match.start(1), len(data), match[1], "shape")
