@@ -1,0 +1,91 @@
+"""The whole search for the TLS functions of one file. As a program: python -m tracer.tls.search PATH prints one line of JSON.
+
+Run it as a child: it imports NumPy and capstone, and a file that makes it fail takes nothing else with it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+
+from tracer.tls.boring import find_boring
+from tracer.tls.elf import BadElf, Elf, find
+from tracer.tls.flow import Walker
+from tracer.tls.found import Found, Function, nothing
+from tracer.tls.openssl import find_openssl
+from tracer.tls.quick import MARKS, by_symbol, with_file
+from tracer.tls.starts import starts_around
+
+__all__ = ("main", "search")
+
+_LOCAL_BYTES = 256 << 20  # of names in .symtab
+
+
+def search(path_or_fd: str | int) -> Found:
+    """Find the functions, and all ways out of each. Never raises for what is in the file."""
+    try:
+        return with_file(path_or_fd, _search) or nothing()
+    except BadElf as error:
+        return nothing(str(error))
+    except OSError as error:
+        return nothing(f"cannot be read: {error.strerror}")
+
+
+def _search(elf: Elf) -> Found:
+    found = by_symbol(elf, _LOCAL_BYTES)
+    if found is not None:
+        return _with_returns(elf, found)
+    marks = {mark for mark, _ in find(elf, MARKS, [(s.offset, s.size) for s in elf.loads], 1)}
+    boring = find_boring(elf) if b"ssl_lib.cc\0" in marks else None
+    if boring:
+        library, addresses, note = boring
+        return _with_returns(elf, Found(library, "", "error sites", _functions(elf, addresses), note))
+    openssl = find_openssl(elf) if b"ssl/ssl_lib.c" in marks else None
+    if openssl:
+        addresses, note = openssl
+        return _with_returns(elf, Found("openssl", _version(elf), "error sites", _functions(elf, addresses), note))
+    if b"/rustls-" in marks:
+        return Found("rustls", how="strings", note="rustls is compiled into its callers: no function carries the plaintext everywhere")
+    return nothing()
+
+
+def _version(elf: Elf) -> str:
+    for _, offset in find(elf, [b"OpenSSL "], [(s.offset, s.size) for s in elf.loads], 256):
+        version = re.match(rb"OpenSSL (\d+\.\d+\.\d+\w*)", elf.read(offset, 32))
+        if version:
+            return version[1].decode()
+    return ""
+
+
+def _functions(elf: Elf, addresses: dict[str, int]) -> tuple[Function, ...]:
+    placed = [(role, elf.offset(address)) for role, address in addresses.items()]
+    return tuple(Function(role, entry) for role, entry in placed if entry is not None)
+
+
+def _with_returns(elf: Elf, found: Found) -> Found:
+    entries = [elf.address(function.entry) for function in found.functions]
+    walker = Walker(elf, starts_around(elf, [entry for entry in entries if entry is not None]))
+    functions, notes = [], [found.note] if found.note else []
+    for function, entry in zip(found.functions, entries):
+        returns: list[int | None] = []
+        if entry is not None:
+            flow = walker.walk(entry)
+            if flow.unknown:
+                notes.append(f"{function.role}: its ways out are not all known")
+            elif flow.tails:
+                notes.append(f"{function.role}: ends in a jump to another function")
+            else:
+                returns = [elf.offset(address) for address in flow.returns]
+        functions.append(function._replace(returns=tuple(offset for offset in returns if offset is not None)))
+    return found._replace(functions=tuple(functions), note="; ".join(notes))
+
+
+def main() -> int:
+    """Print what `search` finds in the file that the first argument names."""
+    sys.stdout.write(json.dumps(search(sys.argv[1]).packed()) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
