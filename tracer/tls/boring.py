@@ -8,9 +8,8 @@ SSL_read        calls SSL_peek or has it inlined, and takes the bytes off: it wr
 
 from __future__ import annotations
 
-from tracer.tls.elf import Elf
 from tracer.tls.flow import Flow
-from tracer.tls.sites import Sites, strings_at
+from tracer.tls.sites import Sites
 from tracer.tls.text import calls_into
 
 __all__ = ("find_boring",)
@@ -19,24 +18,19 @@ _QUIC, _UNINITIALIZED, _HANDSHAKE, _LENGTH = 66, 226, 215, 111
 _NEAR = 1024  # bytes between SSL_read and SSL_peek, which stand side by side in the source
 
 
-def find_boring(elf: Elf) -> tuple[str, dict[str, int], str] | None:
-    """(library, addresses by role, note); None where no such source file is named."""
-    file = strings_at(elf, [b"ssl_lib.cc"], whole=False)
-    if not file:
-        return None
-    library = "aws-lc" if any("aws" in path for path in file.values()) else "boringssl"
-    sites = Sites(elf, file)
+def find_boring(sites: Sites) -> tuple[dict[str, int], str]:
+    """Addresses by role, and a note."""
     codes = {start: sites.codes(start) for start in sites.functions}
-    found = {}
+    found, notes = {}, []
     writes = [start for start, has in codes.items() if {_UNINITIALIZED, _HANDSHAKE, _LENGTH} <= has]
     if len(writes) == 1:
         found["write"] = writes[0]
+    else:
+        notes.append(f"{len(writes) or 'no'} functions look like SSL_write")
     read, note = _read(sites, codes)
     if read is not None:
         found["read"] = read
-    if len(writes) != 1:
-        note = f"{len(writes) or 'no'} functions look like SSL_write"
-    return library, found, note
+    return found, "; ".join(notes + ([note] if note else []))
 
 
 def _read(sites: Sites, codes: dict[int, set[int]]) -> tuple[int | None, str]:

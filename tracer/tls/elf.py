@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 __all__ = ("BadElf", "Elf", "Section", "Segment", "find")
 
-PF_X = 1
+PF_X, PF_W = 1, 2
 PT_LOAD, PT_DYNAMIC, PT_NOTE, PT_EH_FRAME = 1, 2, 4, 0x6474E550
 DT_SONAME = 14
 _MACHINES = {62: "x86_64", 183: "aarch64"}
@@ -118,6 +118,12 @@ class Elf:
     def executable(self, address: int) -> bool:
         """Whether code is loaded to this address."""
         return any(0 <= address - segment.address < segment.size for segment in self.code)
+
+    def constants(self) -> list[tuple[int, int]]:
+        """Where texts can be, (offset, length): what is loaded and neither code nor variables, unless the linker did not part these."""
+        fixed = [segment for segment in self.loads if not segment.flags & PF_W]
+        parted = [segment for segment in fixed if not segment.flags & PF_X]
+        return [(segment.offset, segment.size) for segment in parted or fixed or self.loads]
 
     def dynamic(self) -> dict[int, int]:
         """The dynamic table: the last value of each tag."""

@@ -13,7 +13,7 @@ from tracer.tls.starts import Starts
 __all__ = ("Flow", "Walker")
 
 _MOST = 20000  # instructions of one function
-_BLOCK = 4096  # bytes that are read at a time
+_BLOCK = (64, 1024)  # bytes that are disassembled at a time: straight runs are mostly short
 _NUMBER = re.compile(r"^#?(-?(?:0x)?[0-9a-f]+)$")
 _RIP = re.compile(r"\[rip ([+-]) (0x[0-9a-f]+|\d+)\]$")
 _STACK = re.compile(r"\[r[sb]p\b")
@@ -22,16 +22,15 @@ _MOVES = {"mov", "movabs", "movz", "push"}
 
 
 class Flow(NamedTuple):
-    """A function as far as it could be followed. Addresses, in order.
+    """A function as far as it could be followed: addresses and lengths of its instructions, addresses of what matters.
 
-    ``tails``: jumps that leave it for another function, and ``leaves``: where to. ``stores``: it writes to memory that is not its stack.
+    ``leaves``: other functions that it jumps to. ``stores``: it writes to memory that is not its stack.
     ``unknown``: it jumps to where a register says, so that the rest may be missing.
     ``sites``: (addresses named, numbers loaded) of each straight run of instructions up to its call or jump.
     """
 
     visited: dict[int, int]
     returns: list[int]
-    tails: list[int]
     calls: list[int]
     leaves: list[int]
     sites: list[tuple[set[int], set[int]]]
@@ -54,14 +53,24 @@ class Walker:
             self._known[entry] = self._walk(entry)
         return self._known[entry]
 
+    def exits(self, entry: int) -> tuple[list[int], str]:
+        """The return instructions of a function, all of them, or none and why."""
+        flow = self.walk(entry)
+        if flow.unknown:
+            return [], "its ways out are not all known"
+        for target in set(flow.leaves):
+            apart = self.walk(target)  # a cold part of the function, where compilers put what ends the program
+            if apart.returns or apart.unknown or not set(apart.leaves) <= flow.visited.keys():
+                return [], "it ends in a jump to another function"
+        return flow.returns, ""
+
     def _walk(self, entry: int) -> Flow:
-        flow = Flow({}, [], [], [], [], [], False, False)
+        flow = Flow({}, [], [], [], [], False, False)
         todo, unknown = [entry], False
         self._stores = False
         while todo and len(flow.visited) < _MOST:
             unknown |= self._run(entry, todo.pop(), flow, todo)
-        for addresses in (flow.returns, flow.tails, flow.calls):
-            addresses.sort()
+        flow.returns.sort()
         return flow._replace(stores=self._stores, unknown=unknown or bool(todo))
 
     def _run(self, entry: int, at: int, flow: Flow, todo: list[int]) -> bool:
@@ -70,8 +79,9 @@ class Walker:
         numbers: set[int] = set()
         pages: dict[str, int] = {}
         flow.sites.append((named, numbers))
+        block = _BLOCK[0]
         while True:
-            for address, size, name, operands in self._engine.disasm_lite(self.elf.at(at, _BLOCK), at):
+            for address, size, name, operands in self._engine.disasm_lite(self.elf.at(at, block), at):
                 if address in flow.visited or (address != entry and address in self.starts):
                     return False
                 flow.visited[address] = size
@@ -95,7 +105,6 @@ class Walker:
                 elif target is None:
                     return True
                 elif target != entry and (target in self.starts or not self.elf.executable(target)):
-                    flow.tails.append(address)
                     flow.leaves.append(target)
                     if kind == "jump":
                         return False
@@ -109,6 +118,7 @@ class Walker:
                     return True
             if at not in flow.visited and not self._engine_reads(at):
                 return True
+            block = min(block * 2, _BLOCK[1])
 
     def _engine_reads(self, at: int) -> bool:
         return next(self._engine.disasm_lite(self.elf.at(at, 16), at, 1), None) is not None

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from tracer.tls.elf import Elf
 from tracer.tls.sites import Sites, strings_at
 
 __all__ = ("find_openssl",)
 
 _LIBRARY = 20  # ERR_LIB_SSL
 _NUMBERS = {"SSL_read": 223, "SSL_write": 208, "ssl_read_internal": 523, "ssl_write_internal": 524}  # SSL_F_... of 1.1.1's sslerr.h
-_NAMES = (b"SSL_read", b"SSL_write", b"ssl_read_internal", b"ssl_write_internal", b"SSL_write_ex2")
+_NAMES = (b"SSL_read", b"SSL_write", b"ssl_read_internal", b"ssl_write_internal")
+_FOLLOWING = 4  # functions: the _ex form stands soon behind the plain one in the source
+_FOLLOWING = 4  # functions in the source between a plain form and its _ex form, at most
 
 
-def find_openssl(elf: Elf) -> tuple[dict[str, int], str] | None:
-    """(addresses by role, note); None where the source file is not named."""
-    file = strings_at(elf, [b"ssl/ssl_lib.c"], whole=False)
-    if not file:
-        return None
-    names = strings_at(elf, _NAMES, whole=True)
-    sites = Sites(elf, file)
+def find_openssl(sites: Sites) -> tuple[dict[str, int], str]:
+    """Addresses by role, and a note."""
+    names = strings_at(sites.elf, _NAMES, whole=True)
     homes: dict[str, set[int]] = {}
     for start, flow in sites.functions.items():
         for named, numbers in flow.sites:
@@ -44,16 +41,20 @@ def find_openssl(elf: Elf) -> tuple[dict[str, int], str] | None:
 
 
 def _beside(sites: Sites, plain: set[int], inner: set[int]) -> int | None:
-    """SSL_read_ex has no site: it is the one function behind SSL_read that calls ssl_read_internal, too, and names no file."""
+    """The _ex forms have no sites: what follows the plain form, names no file, and calls the same inner function.
+
+    From 3.3 on SSL_write_ex2 does so, and SSL_write_ex behind it calls that or has it inlined: the last one in a row is meant.
+    """
     if len(plain) != 1 or len(inner) != 1:
         return None
-    at, called = next(iter(plain)), next(iter(inner))
-    for _ in range(4):
+    at, called, found = next(iter(plain)), set(inner), None
+    for _ in range(_FOLLOWING):
         following = sites.starts.end(at)
         if following is None:
-            return None
+            break
         at = following
         flow = sites.walker.walk(at)
-        if called in flow.calls or called in flow.leaves:
-            return None if at in sites.functions else at
-    return None
+        if at not in sites.functions and called & {*flow.calls, *flow.leaves}:
+            found = at
+            called.add(at)
+    return found

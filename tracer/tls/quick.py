@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 
-from tracer.tls.elf import PF_X, BadElf, Elf, find
+from tracer.tls.elf import BadElf, Elf, find
 from tracer.tls.found import Found, Function, nothing
 from tracer.tls.nss import find_methods
 from tracer.tls.symbols import Symbol, lookup
@@ -15,7 +15,7 @@ __all__ = ("by_symbol", "quick", "with_file")
 _OPENSSL = {"SSL_read": "read", "SSL_write": "write", "SSL_read_ex": "read_ex", "SSL_write_ex": "write_ex", "SSL_free": "free"}
 _GNUTLS = {"gnutls_record_recv": "read", "gnutls_record_send2": "write", "gnutls_record_send": "write", "gnutls_deinit": "free"}
 _BORING = ("SSL_CTX_set_grease_enabled", "SSL_to_bytes")  # of BoringSSL and aws-lc; of aws-lc alone
-MARKS = (b"ssl/ssl_lib.c", b"ssl_lib.cc\0", b"\xff Go buildinf:", b"/rustls-")
+_MARKS = (b"ssl/ssl_lib.c", b"ssl_lib.cc\0", b"\xff Go buildinf:", b"/rustls-")
 _LOCAL_BYTES = 8 << 20  # of names in .symtab: what can be looked through in a few milliseconds
 _SCANNED = 12 << 20  # bytes; no more is looked through for marks here
 _SMALLEST = 200 << 10  # bytes: less than any TLS library that is linked in takes
@@ -51,16 +51,10 @@ def _quick(elf: Elf) -> Found | None:
         return found
     if elf.size < _SMALLEST:
         return nothing()
-    ranges = _constants(elf)
+    ranges = elf.constants()
     if sum(length for _, length in ranges) > _SCANNED:
         return None
-    return None if next(find(elf, MARKS, ranges, 1), None) else nothing()
-
-
-def _constants(elf: Elf) -> list[tuple[int, int]]:
-    """Where texts can be: what is loaded and no code, unless the linker did not part the two."""
-    parted = [(segment.offset, segment.size) for segment in elf.loads if not segment.flags & PF_X]
-    return parted if len(parted) > 1 else [(segment.offset, segment.size) for segment in elf.loads]
+    return None if next(find(elf, _MARKS, ranges, 1), None) else nothing()
 
 
 def by_symbol(elf: Elf, local_bytes: int) -> Found | None:

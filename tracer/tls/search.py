@@ -14,7 +14,8 @@ from tracer.tls.elf import BadElf, Elf, find
 from tracer.tls.flow import Walker
 from tracer.tls.found import Found, Function, nothing
 from tracer.tls.openssl import find_openssl
-from tracer.tls.quick import MARKS, by_symbol, with_file
+from tracer.tls.quick import by_symbol, with_file
+from tracer.tls.sites import Sites, strings_at
 from tracer.tls.starts import starts_around
 
 __all__ = ("main", "search")
@@ -36,22 +37,22 @@ def _search(elf: Elf) -> Found:
     found = by_symbol(elf, _LOCAL_BYTES)
     if found is not None:
         return _with_returns(elf, found)
-    marks = {mark for mark, _ in find(elf, MARKS, [(s.offset, s.size) for s in elf.loads], 1)}
-    boring = find_boring(elf) if b"ssl_lib.cc\0" in marks else None
-    if boring:
-        library, addresses, note = boring
-        return _with_returns(elf, Found(library, "", "error sites", _functions(elf, addresses), note))
-    openssl = find_openssl(elf) if b"ssl/ssl_lib.c" in marks else None
-    if openssl:
-        addresses, note = openssl
-        return _with_returns(elf, Found("openssl", _version(elf), "error sites", _functions(elf, addresses), note))
-    if b"/rustls-" in marks:
+    files = strings_at(elf, [b"ssl_lib.cc", b"ssl/ssl_lib.c"])
+    sites = Sites(elf, files) if files else None
+    if sites and any(path.endswith(".cc") for path in files.values()):
+        library = "aws-lc" if any("aws" in path for path in files.values()) else "boringssl"
+        addresses, note = find_boring(sites)
+        return _with_returns(elf, Found(library, "", "error sites", _functions(elf, addresses), note), sites.walker)
+    if sites:
+        addresses, note = find_openssl(sites)
+        return _with_returns(elf, Found("openssl", _version(elf), "error sites", _functions(elf, addresses), note), sites.walker)
+    if next(find(elf, [b"/rustls-"], elf.constants(), 1), None):
         return Found("rustls", how="strings", note="rustls is compiled into its callers: no function carries the plaintext everywhere")
     return nothing()
 
 
 def _version(elf: Elf) -> str:
-    for _, offset in find(elf, [b"OpenSSL "], [(s.offset, s.size) for s in elf.loads], 256):
+    for _, offset in find(elf, [b"OpenSSL "], elf.constants(), 256):
         version = re.match(rb"OpenSSL (\d+\.\d+\.\d+\w*)", elf.read(offset, 32))
         if version:
             return version[1].decode()
@@ -63,21 +64,16 @@ def _functions(elf: Elf, addresses: dict[str, int]) -> tuple[Function, ...]:
     return tuple(Function(role, entry) for role, entry in placed if entry is not None)
 
 
-def _with_returns(elf: Elf, found: Found) -> Found:
+def _with_returns(elf: Elf, found: Found, walker: Walker | None = None) -> Found:
     entries = [elf.address(function.entry) for function in found.functions]
-    walker = Walker(elf, starts_around(elf, [entry for entry in entries if entry is not None]))
+    walker = walker or Walker(elf, starts_around(elf, [entry for entry in entries if entry is not None]))
     functions, notes = [], [found.note] if found.note else []
     for function, entry in zip(found.functions, entries):
-        returns: list[int | None] = []
-        if entry is not None:
-            flow = walker.walk(entry)
-            if flow.unknown:
-                notes.append(f"{function.role}: its ways out are not all known")
-            elif flow.tails:
-                notes.append(f"{function.role}: ends in a jump to another function")
-            else:
-                returns = [elf.offset(address) for address in flow.returns]
-        functions.append(function._replace(returns=tuple(offset for offset in returns if offset is not None)))
+        returns, why = walker.exits(entry) if entry is not None else ([], "")
+        if why:
+            notes.append(f"{function.role}: {why}")
+        offsets = [elf.offset(address) for address in returns]
+        functions.append(function._replace(returns=tuple(offset for offset in offsets if offset is not None)))
     return found._replace(functions=tuple(functions), note="; ".join(notes))
 
 

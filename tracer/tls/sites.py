@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tracer.tls.elf import PF_X, Elf, find
+from tracer.tls.elf import Elf, find
 from tracer.tls.flow import Flow, Walker
 from tracer.tls.starts import starts_around
 from tracer.tls.text import references
@@ -19,13 +19,10 @@ _BEFORE = 24  # function starts that are tried for one site
 _LONGEST = 256  # bytes of a path
 
 
-def strings_at(elf: Elf, endings: Iterable[bytes], *, whole: bool) -> dict[int, str]:
+def strings_at(elf: Elf, endings: Iterable[bytes], *, whole: bool = False) -> dict[int, str]:
     """Texts that end so and a NUL: address -> text. ``whole``: nothing may stand before the ending."""
-    ranges = [(s.offset, s.size) for s in elf.loads if not s.flags & PF_X] or [(s.offset, s.size) for s in elf.loads]
-    if len(ranges) < 2:
-        ranges = [(s.offset, s.size) for s in elf.loads]
     found = {}
-    for needle, offset in find(elf, [ending + b"\0" for ending in endings], ranges):
+    for needle, offset in find(elf, [ending + b"\0" for ending in endings], elf.constants()):
         start = max(offset - _LONGEST, 0)
         before = elf.read(start, offset - start)
         length = len(before) - before.rfind(b"\0") - 1
