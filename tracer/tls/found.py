@@ -1,0 +1,62 @@
+"""What is known about the TLS functions of one ELF file."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+__all__ = ("Found", "Function", "nothing")
+
+ROLES = ("read", "write", "read_ex", "write_ex", "free", "go_read", "go_write")
+
+
+class Function(NamedTuple):
+    """One function to probe. ``entry`` and ``returns`` are offsets in the file; ``returns`` has every way out, or is empty: not known.
+
+    read, write: (object, buffer, length) -> bytes moved. read_ex, write_ex: (object, buffer, size_t length, size_t *moved) -> 1.
+    free: (object). go_read, go_write: (*Conn, slice) -> (n, error), by Go's own calling convention.
+    """
+
+    role: str
+    entry: int
+    returns: tuple[int, ...] = ()
+
+
+class Found(NamedTuple):
+    """The TLS functions of a file. ``library``: openssl, boringssl, aws-lc, gnutls, nss, go, rustls, or "" where there is no TLS.
+
+    ``how``: symbols, error sites, method table, pclntab, strings. A library without functions is one that cannot be read; ``note`` says why.
+    """
+
+    library: str
+    version: str = ""
+    how: str = ""
+    functions: tuple[Function, ...] = ()
+    note: str = ""
+
+    def packed(self) -> dict[str, Any]:
+        """For JSON and msgpack."""
+        return self._asdict() | {"functions": [[f.role, f.entry, list(f.returns)] for f in self.functions]}
+
+    @classmethod
+    def unpacked(cls, value: object) -> Found | None:
+        """What `packed` made, read back; None for anything else."""
+        if not isinstance(value, dict):
+            return None
+        texts = [value.get(name) for name in ("library", "version", "how", "note")]
+        functions = value.get("functions")
+        if not all(isinstance(text, str) for text in texts) or not isinstance(functions, (list, tuple)):
+            return None
+        rows = []
+        for row in functions:
+            if not isinstance(row, (list, tuple)) or len(row) != 3 or row[0] not in ROLES or not isinstance(row[2], (list, tuple)):
+                return None
+            if not all(type(offset) is int and 0 <= offset < 1 << 62 for offset in (row[1], *row[2])):
+                return None
+            rows.append(Function(row[0], row[1], tuple(row[2])))
+        library, version, how, note = (str(text) for text in texts)
+        return cls(library, version, how, tuple(rows), note)
+
+
+def nothing(note: str = "") -> Found:
+    """No TLS here, and why."""
+    return Found("", note=note)

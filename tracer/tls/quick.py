@@ -1,0 +1,98 @@
+"""TLS functions by symbol: what can be told within milliseconds, without NumPy and without another process."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from tracer.tls.elf import BadElf, Elf, find
+from tracer.tls.found import Found, Function, nothing
+from tracer.tls.nss import find_methods
+from tracer.tls.symbols import Symbol, lookup
+
+__all__ = ("by_symbol", "quick", "with_file")
+
+_OPENSSL = {"SSL_read": "read", "SSL_write": "write", "SSL_read_ex": "read_ex", "SSL_write_ex": "write_ex", "SSL_free": "free"}
+_GNUTLS = {"gnutls_record_recv": "read", "gnutls_record_send2": "write", "gnutls_record_send": "write", "gnutls_deinit": "free"}
+_BORING = ("SSL_CTX_set_grease_enabled", "SSL_to_bytes")  # of BoringSSL and aws-lc; of aws-lc alone
+_MARKS = (b"ssl/ssl_lib.c", b"ssl_lib.cc\0", b"\xff Go buildinf:", b"/rustls-")
+_LOCAL_BYTES = 8 << 20  # of names in .symtab: what can be looked through in a few milliseconds
+_SCANNED = 12 << 20  # bytes; no more is looked through for marks here
+_SMALLEST = 200 << 10  # bytes: less than any TLS library that is linked in takes
+
+
+def quick(path_or_fd: str | int) -> Found | None:
+    """What the symbols tell; None: only `search` can tell. Found with library "" is sure: no TLS in this file."""
+    try:
+        return with_file(path_or_fd, _quick)
+    except BadElf as error:
+        return nothing(str(error))
+    except OSError as error:
+        return nothing(f"cannot be read: {error.strerror}")
+
+
+def with_file(path_or_fd: str | int, work: object) -> Found | None:
+    """``work`` called with the file as an Elf. Raises BadElf and OSError."""
+    assert callable(work)
+    if isinstance(path_or_fd, int):
+        found: Found | None = work(Elf(path_or_fd))
+        return found
+    fd = os.open(path_or_fd, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        found = work(Elf(fd))
+        return found
+    finally:
+        os.close(fd)
+
+
+def _quick(elf: Elf) -> Found | None:
+    found = by_symbol(elf, _LOCAL_BYTES)
+    if found is not None:
+        return found
+    if elf.size < _SMALLEST:
+        return nothing()
+    ranges = elf.constants()
+    if sum(length for _, length in ranges) > _SCANNED:
+        return None
+    return None if next(find(elf, _MARKS, ranges, 1), None) else nothing()
+
+
+def by_symbol(elf: Elf, local_bytes: int) -> Found | None:
+    """What .dynsym tells, or .symtab where it has up to ``local_bytes``; None: nothing of TLS in them."""
+    for local in (False, True):
+        largest = local_bytes if local else 64 << 20
+        telling = lookup(elf, ("SSL_read", "gnutls_record_recv", "SSL_ImportFD", "PR_GetLayersIdentity"), local=local, largest=largest)
+        if "SSL_read" in telling:
+            return _openssl(elf, lookup(elf, (*_OPENSSL, *_BORING), local=local, largest=largest))
+        if "gnutls_record_recv" in telling:
+            return _gnutls(elf, lookup(elf, _GNUTLS, local=local, largest=largest))
+        if "SSL_ImportFD" in telling:
+            return find_methods(elf, "3")
+        if "PR_GetLayersIdentity" in telling:
+            return nothing("NSPR carries files and plain sockets too; the TLS functions are those of NSS")
+    return None
+
+
+def _functions(elf: Elf, symbols: dict[str, Symbol], roles: dict[str, str]) -> tuple[Function, ...]:
+    placed = [(roles[name], elf.offset(symbols[name].address)) for name in roles if name in symbols and elf.executable(symbols[name].address)]
+    return tuple(Function(role, entry) for role, entry in placed if entry is not None)
+
+
+def _openssl(elf: Elf, symbols: dict[str, Symbol]) -> Found:
+    roles = dict(_OPENSSL)
+    library = "openssl"
+    if "SSL_CTX_set_grease_enabled" in symbols:
+        library = "aws-lc" if "SSL_to_bytes" in symbols else "boringssl"
+        del roles["SSL_read_ex"], roles["SSL_write_ex"]  # these call the others: every byte would be seen twice
+    version = re.search(r"^libssl\.so\.(\d[\d.]*)$", elf.soname())
+    return Found(library, version[1] if version else "", "symbols", _functions(elf, symbols, roles))
+
+
+def _gnutls(elf: Elf, symbols: dict[str, Symbol]) -> Found:
+    roles = dict(_GNUTLS)
+    if "gnutls_record_send2" in symbols:
+        del roles["gnutls_record_send"]  # it is a jump to the other
+    section = elf.section(".rodata")
+    texts = elf.read(section.offset, min(section.size, 4 << 20)) if section else b""
+    version = re.search(rb"\0(3\.\d+\.\d+)\0", texts)
+    return Found("gnutls", version[1].decode() if version else "", "symbols", _functions(elf, symbols, roles))

@@ -1,0 +1,87 @@
+"""The whole search for the TLS functions of one file. As a program: python -m tracer.tls.search PATH prints one line of JSON.
+
+Run it as a child: it imports NumPy and capstone, and a file that makes it fail takes nothing else with it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+
+from tracer.tls.boring import find_boring
+from tracer.tls.elf import BadElf, Elf, find
+from tracer.tls.flow import Walker
+from tracer.tls.found import Found, Function, nothing
+from tracer.tls.openssl import find_openssl
+from tracer.tls.quick import by_symbol, with_file
+from tracer.tls.sites import Sites, strings_at
+from tracer.tls.starts import starts_around
+
+__all__ = ("main", "search")
+
+_LOCAL_BYTES = 256 << 20  # of names in .symtab
+
+
+def search(path_or_fd: str | int) -> Found:
+    """Find the functions, and all ways out of each. Never raises for what is in the file."""
+    try:
+        return with_file(path_or_fd, _search) or nothing()
+    except BadElf as error:
+        return nothing(str(error))
+    except OSError as error:
+        return nothing(f"cannot be read: {error.strerror}")
+
+
+def _search(elf: Elf) -> Found:
+    found = by_symbol(elf, _LOCAL_BYTES)
+    if found is not None:
+        return _with_returns(elf, found)
+    files = strings_at(elf, [b"ssl_lib.cc", b"ssl/ssl_lib.c"])
+    sites = Sites(elf, files) if files else None
+    if sites and any(path.endswith(".cc") for path in files.values()):
+        library = "aws-lc" if any("aws" in path for path in files.values()) else "boringssl"
+        addresses, note = find_boring(sites)
+        return _with_returns(elf, Found(library, "", "error sites", _functions(elf, addresses), note), sites.walker)
+    if sites:
+        addresses, note = find_openssl(sites)
+        return _with_returns(elf, Found("openssl", _version(elf), "error sites", _functions(elf, addresses), note), sites.walker)
+    if next(find(elf, [b"/rustls-"], elf.constants(), 1), None):
+        return Found("rustls", how="strings", note="rustls is compiled into its callers: no function carries the plaintext everywhere")
+    return nothing()
+
+
+def _version(elf: Elf) -> str:
+    for _, offset in find(elf, [b"OpenSSL "], elf.constants(), 256):
+        version = re.match(rb"OpenSSL (\d+\.\d+\.\d+\w*)", elf.read(offset, 32))
+        if version:
+            return version[1].decode()
+    return ""
+
+
+def _functions(elf: Elf, addresses: dict[str, int]) -> tuple[Function, ...]:
+    placed = [(role, elf.offset(address)) for role, address in addresses.items()]
+    return tuple(Function(role, entry) for role, entry in placed if entry is not None)
+
+
+def _with_returns(elf: Elf, found: Found, walker: Walker | None = None) -> Found:
+    entries = [elf.address(function.entry) for function in found.functions]
+    walker = walker or Walker(elf, starts_around(elf, [entry for entry in entries if entry is not None]))
+    functions, notes = [], [found.note] if found.note else []
+    for function, entry in zip(found.functions, entries):
+        returns, why = walker.exits(entry) if entry is not None else ([], "")
+        if why:
+            notes.append(f"{function.role}: {why}")
+        offsets = [elf.offset(address) for address in returns]
+        functions.append(function._replace(returns=tuple(offset for offset in offsets if offset is not None)))
+    return found._replace(functions=tuple(functions), note="; ".join(notes))
+
+
+def main() -> int:
+    """Print what `search` finds in the file that the first argument names."""
+    sys.stdout.write(json.dumps(search(sys.argv[1]).packed()) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
