@@ -1,0 +1,101 @@
+"""Attaches programs to places in user programs: perf events of the uprobe kind (perf_event_open(2)), for whoever runs that file.
+
+A uretprobe takes the function's return address off the stack. From Linux 6.11 on x86-64 comes back through a system call of its own, which
+a target's seccomp filter may answer with death (mended in 6.14: the filter is not asked). `uretprobes_are_safe` tries it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import os
+import struct
+
+from tracer.kernel.sys import arch, bpf, buffer, perf_event_open
+
+__all__ = ("attach_uprobe", "uretprobes_are_safe")
+
+_KIND = "/sys/bus/event_source/devices/uprobe/"
+_SET_BPF, _ENABLE = 0x40042408, 0x2400  # PERF_EVENT_IOC_*
+_CLOEXEC = 8
+_URETPROBE = 335  # __NR_uretprobe, x86-64 only
+_PROG_LOAD, _KPROBE = 5, 2
+_LEAVE = struct.pack("<BBhiBBhi", 0xB7, 0, 0, 0, 0x95, 0, 0, 0)  # r0 = 0; exit
+
+
+def _number(name: str) -> int:
+    with open(_KIND + name) as file:
+        return int(file.read().strip().rpartition(":")[2])
+
+
+def attach_uprobe(path: str, offset: int, program: int, *, returning: bool = False) -> int:
+    """Runs ``program`` whenever the instruction at ``offset`` of the file is reached, or ``returning``: when the function there returns.
+
+    Closing the returned descriptor takes it off. Raises OSError: ENOENT without uprobes in this kernel.
+    """
+    config = 1 << _number("format/retprobe") if returning else 0
+    memory, at = buffer(os.fsencode(path) + b"\0")
+    attributes = bytearray(112)
+    # type, size of the structure, config; later config1 and config2: the path, the offset
+    struct.pack_into("<IIQ", attributes, 0, _number("type"), len(attributes), config)
+    struct.pack_into("<QQ", attributes, 56, at, offset)
+    fd = perf_event_open(bytes(attributes), -1, 0, -1, _CLOEXEC)  # of all processes; which CPU is said makes no difference to a program
+    del memory
+    try:
+        fcntl.ioctl(fd, _SET_BPF, program)
+        fcntl.ioctl(fd, _ENABLE, 0)
+    except OSError:
+        os.close(fd)
+        raise
+    return fd
+
+
+def _mapped_at(address: int) -> tuple[str, int]:
+    """File and offset of an address of this process."""
+    with open("/proc/self/maps") as maps:
+        for line in maps:
+            limits, _, offset, _, _, *path = line.split(maxsplit=5)
+            low, high = (int(limit, 16) for limit in limits.split("-"))
+            if low <= address < high and path:
+                return path[0].strip(), address - low + int(offset, 16)
+    raise OSError("no file is mapped there")
+
+
+def _refuse_uretprobe() -> None:
+    """A seccomp filter for the calling process that kills it for the system call of uretprobes."""
+    libc = ctypes.CDLL(None)
+    # load the number; if it is that one: kill, else allow (include/uapi/linux/filter.h, linux/seccomp.h)
+    code = struct.pack("<HBBIHBBIHBBIHBBI", 0x20, 0, 0, 0, 0x15, 0, 1, _URETPROBE, 0x06, 0, 0, 0x80000000, 0x06, 0, 0, 0x7FFF0000)
+    memory, at = buffer(code)
+    program, program_at = buffer(struct.pack("<H6xQ", 4, at))
+    if libc.prctl(38, 1, 0, 0, 0) or libc.prctl(22, 2, ctypes.c_void_p(program_at), 0, 0):  # PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP
+        os._exit(2)
+    del memory, program
+
+
+def uretprobes_are_safe() -> bool:
+    """Whether a program under seccomp survives one. Tried on a child of this process, and only where it may be otherwise."""
+    if arch() != "x86_64":
+        return True
+    libc = ctypes.CDLL(None)
+    address = ctypes.cast(libc.getppid, ctypes.c_void_p).value or 0
+    code, code_at = buffer(_LEAVE)
+    licence, licence_at = buffer(b"GPL\0")
+    try:
+        program = bpf(_PROG_LOAD, struct.pack("<IIQQIIQII16s", _KPROBE, 2, code_at, licence_at, 0, 0, 0, 0, 0, b"ebt_uret"))
+        try:
+            probe = attach_uprobe(*_mapped_at(address), program, returning=True)
+        finally:
+            os.close(program)
+    except OSError:
+        return False
+    del code, licence
+    try:
+        pid = os.fork()
+        if not pid:
+            _refuse_uretprobe()
+            libc.getppid()
+            os._exit(0)
+        return os.waitpid(pid, 0)[1] == 0
+    finally:
+        os.close(probe)

@@ -1,0 +1,157 @@
+"""The scribe's process. Started by the worker (tracer/stream/scribe.py) with a socket to it, and the ring to read.
+
+Messages are msgpack values, one after the other, in both directions:
+
+    worker -> scribe   {"key", "redact", "max_body", "ring": [fd, bytes] or nil}, first of all
+                       {"library": [number, name]}, {"variables": {..}}, {"records": [bytes, ..]}, {"end": true}
+    scribe -> worker   {"kind": BlockKind, "raw": bytes}, {"verdicts": {number: bool or nil}}, {"tls": {..}, "records": n}, {"done": true}
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import resource
+import select
+import socket
+import sys
+import time
+from collections.abc import Iterable
+from typing import Any
+
+import msgpack
+
+from tracer.kernel.ring import StringRing
+from tracer.scribe.record import unpack
+from tracer.scribe.scribe import Scribe
+from tracer.secrets.redactor import Redactor
+from tracer.session.exchanges import Exchange
+from tracer.session.packing import ExchangePacker
+
+__all__ = ("main", "serve")
+
+_NOBODY = 65534
+_MEMORY = 512 << 20   # bytes of address space: what hostile bytes can make it take at the most
+_AT_ONCE = 256        # records between two looks at the socket
+_SHORTEST_S, _LONGEST_S = 0.001, 0.05
+_FACTS_S = 2.0
+_RECEIVE = 1 << 16
+_PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 4, 38
+
+
+def _give_up_rights() -> None:
+    """From here on nothing can be opened, started or signalled that matters, and no process of the same user can look in."""
+    libc = ctypes.CDLL(None)
+    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if os.geteuid() == 0:
+        os.setgroups([])
+        os.setresgid(_NOBODY, _NOBODY, _NOBODY)
+        os.setresuid(_NOBODY, _NOBODY, _NOBODY)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
+    libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+class _Desk:
+    """The process's work: from messages and the ring to messages."""
+
+    def __init__(self, connection: socket.socket, order: dict[str, Any]) -> None:
+        self._socket = connection
+        self._packer = msgpack.Packer(unicode_errors="surrogateescape")
+        self._redactor = Redactor(order["key"], enabled=order["redact"])
+        self._scribe = Scribe(order["max_body"])
+        self._exchanges = ExchangePacker()
+        self._ring = StringRing(*order["ring"]) if order["ring"] else None
+        self._verdicts: dict[int, bool | None] = {}
+        self._facts_at = time.monotonic() + _FACTS_S
+        self.ended = False
+
+    def tell(self, message: dict[str, Any]) -> None:
+        self._socket.sendall(self._packer.pack(message))
+
+    def hear(self, message: dict[str, Any]) -> None:
+        match message:
+            case {"library": [int(number), str(name)]}:
+                self._scribe.library(number, name)
+            case {"variables": dict(variables)}:
+                self._redactor.learn(variables)
+            case {"records": list(records)}:
+                self.take(records)
+            case {"end": _}:
+                self.ended = True
+
+    def take(self, records: Iterable[bytes]) -> None:
+        for raw in records:
+            self._write(self._scribe.take(unpack(raw)))
+
+    def _write(self, exchanges: list[Exchange]) -> None:
+        for exchange in exchanges:
+            self._redactor.exchange(exchange)
+        for kind, raw in self._exchanges.packed_blocks(exchanges) if exchanges else ():
+            self.tell({"kind": int(kind), "raw": raw})
+
+    def step(self) -> bool:
+        """Reads some of the ring; False when there was nothing."""
+        records = self._ring.read(_AT_ONCE) if self._ring else []
+        self.take(records)
+        verdicts = self._scribe.verdicts()
+        if verdicts != self._verdicts:
+            self._verdicts = verdicts
+            self.tell({"verdicts": verdicts})
+        if time.monotonic() >= self._facts_at:
+            self._tell_facts()
+        return bool(records)
+
+    def _tell_facts(self) -> None:
+        facts = self._scribe.facts() | {"redacted": {kind: count for kind, count in self._redactor.counts.items() if count}}
+        self.tell({"tls": facts, "records": self._scribe.records})
+        self._facts_at = time.monotonic() + _FACTS_S
+
+    def finish(self) -> None:
+        while self.step():
+            pass
+        self._write(self._scribe.finish())
+        self._tell_facts()
+        self.tell({"done": True})
+
+
+def serve(connection: socket.socket) -> int:
+    """Works until the worker says that all is over, or is gone."""
+    unpacker = msgpack.Unpacker(raw=False, strict_map_key=False, unicode_errors="surrogateescape", max_buffer_size=1 << 28)
+    desk: _Desk | None = None
+    pause = 0.0
+    poll = select.poll()
+    poll.register(connection, select.POLLIN)
+    while desk is None or not desk.ended:
+        if poll.poll(pause * 1000 if desk else None):
+            data = connection.recv(_RECEIVE)
+            if not data:
+                return 1  # the worker has died: nobody is there to write
+            unpacker.feed(data)
+            for message in unpacker:
+                if desk is None:
+                    desk = _Desk(connection, message)
+                    _give_up_rights()
+                else:
+                    desk.hear(message)
+        if desk is not None:
+            pause = 0.0 if desk.step() else min(max(pause * 2, _SHORTEST_S), _LONGEST_S)
+    desk.finish()
+    return 0
+
+
+def main() -> int:
+    """Entry of the process: the argument is the socket's descriptor."""
+    connection = socket.socket(fileno=int(sys.argv[1]))
+    try:
+        return serve(connection)
+    except (BrokenPipeError, ConnectionResetError):
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

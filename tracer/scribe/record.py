@@ -1,0 +1,38 @@
+"""One record of the lane plaintext (struct rec_plain in bpf/records.h), taken apart."""
+
+from __future__ import annotations
+
+import struct
+from typing import NamedTuple
+
+from tracer.records import PLAIN_HEAD
+
+__all__ = ("Record", "unpack")
+
+_HEAD = struct.Struct(PLAIN_HEAD)
+
+
+class Record(NamedTuple):
+    """The fields in their order, and the bytes that were kept."""
+
+    at_ns: int
+    start_ns: int
+    connection: int
+    sock: int
+    position: int
+    proc: int
+    tid: int
+    length: int
+    kept: int
+    fd: int
+    kind: int
+    flags: int
+    library: int
+    pad: int
+    data: bytes
+
+
+def unpack(raw: bytes) -> Record:
+    """A record as it came out of the ring, with what was reserved and not used behind it."""
+    fields = _HEAD.unpack_from(raw)
+    return Record(*fields, raw[_HEAD.size:_HEAD.size + fields[8]])

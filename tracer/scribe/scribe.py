@@ -1,0 +1,184 @@
+"""Puts plaintext in its place: which connection it belongs to, and what was said there."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Any
+
+from tracer.http.engine import Engine
+from tracer.http.segment import Segment
+from tracer.records import PlainFlag, PlainKind
+from tracer.scribe.record import Record
+from tracer.scribe.sockets import Threads, Wire
+from tracer.session.exchanges import Exchange
+
+__all__ = ("Scribe",)
+
+_WIRES = 16384   # sockets that are remembered; what is forgotten is told before
+_ENDS = 16384    # TLS connections of libraries
+_OWING = 4096    # threads
+_WAITING = 256   # pieces of plaintext that wait until it is known where they were sent
+_TRIES = 8       # pieces of plaintext after which a library whose lengths never fit is not believed
+
+
+class _End:
+    """One TLS connection as a library has it, or a socket without TLS (library 0). ``number`` is its number in the session."""
+
+    __slots__ = ("library", "number", "seen", "sock", "waiting")
+
+    def __init__(self, number: int, library: int, sock: int = 0) -> None:
+        self.number, self.library, self.sock, self.seen = number, library, sock, 0
+        self.waiting: list[Record] = []  # plaintext from before its socket was known, without the bytes
+
+
+class _Library:
+    """A file with TLS functions: what came from it, and whether it can be what it seems."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.pieces = self.fitting = 0
+
+
+class Scribe:
+    """Takes records in the order of the ring; gives exchanges. Times: CLOCK_MONOTONIC, ns."""
+
+    def __init__(self, max_body: int) -> None:
+        self._engine = Engine(max_body)
+        self._threads = Threads()
+        self._wires: OrderedDict[int, Wire] = OrderedDict()
+        self._ends: OrderedDict[int, _End] = OrderedDict()  # by what the probes call them
+        self._numbered: dict[int, _End] = {}
+        self._owing: dict[int, list[_End]] = {}  # by thread: connections that wrote, and whose socket will show when it is sent on
+        self._libraries: dict[int, _Library] = {}
+        self._told: list[dict[str, Any]] = []  # of wires that were forgotten
+        self._connections = self._exchanges = 0
+        self.bytes = self.kept = self.records = 0
+
+    def library(self, number: int, name: str) -> None:
+        """What a record's library is called."""
+        self._libraries[number] = _Library(name)
+
+    def take(self, record: Record) -> list[Exchange]:
+        """The exchanges that are complete with it."""
+        self.records += 1
+        match record.kind:
+            case PlainKind.SOCKET:
+                return self._segment(record, self._end(record, 0, record.sock))
+            case PlainKind.WIRE:
+                self._wire(record).heads(record)
+                self._threads.moved(record)
+                if record.flags & PlainFlag.SENT:
+                    for end in self._owing.pop(record.tid, ()):
+                        self._bind(end, record.sock)
+            case PlainKind.HELLO:
+                self._wire(record).hello(record)
+            case PlainKind.TLS:
+                return self._plaintext(record)
+            case PlainKind.FREED:
+                return self._over(record)
+        return []
+
+    def finish(self) -> list[Exchange]:
+        """The trace ends."""
+        return self._finished(self._engine.finish())
+
+    def verdicts(self) -> dict[int, bool | None]:
+        """By number of a library: whether its plaintext fits what was on the wire. None: too little of it."""
+        return {number: True if row.fitting else False if row.pieces >= _TRIES else None for number, row in self._libraries.items()}
+
+    def facts(self) -> dict[str, Any]:
+        """The TLS map of the session, as of now."""
+        unknown: dict[tuple[int, str], int] = {}
+        for end in self._ends.values():
+            if end.library and not end.sock and end.seen:
+                key = end.library, self._name(end.library)
+                unknown[key] = unknown.get(key, 0) + end.seen
+        return {
+            "connections": self._told + [wire.as_plain() for wire in self._wires.values()],
+            "unplaced": [{"library": name, "bytes": count} for (_, name), count in unknown.items()],
+            "plaintext": {"bytes": self.bytes, "kept": self.kept, "records": self.records},
+            "faults": self._engine.faults,
+        }
+
+    def _name(self, library: int) -> str:
+        known = self._libraries.get(library)
+        return known.name if known else "unknown"
+
+    def _wire(self, record: Record) -> Wire:
+        wire = self._wires.get(record.sock)
+        if wire is None:
+            wire = self._wires[record.sock] = Wire(record)
+            if len(self._wires) > _WIRES:
+                self._told.append(self._wires.popitem(last=False)[1].as_plain())
+        return wire
+
+    def _end(self, record: Record, library: int, sock: int = 0) -> _End:
+        end = self._ends.get(record.connection)
+        if end is None:
+            self._connections += 1
+            end = self._ends[record.connection] = self._numbered[self._connections] = _End(self._connections, library, sock)
+            if len(self._ends) > _ENDS:
+                del self._numbered[self._ends.popitem(last=False)[1].number]
+        return end
+
+    def _over(self, record: Record) -> list[Exchange]:
+        end = self._ends.pop(record.connection, None)
+        if end is None:
+            return []
+        done = self._finished(self._engine.closed(end.number, record.at_ns))
+        del self._numbered[end.number]
+        return done
+
+    def _plaintext(self, record: Record) -> list[Exchange]:
+        done: list[Exchange] = []
+        end = self._end(record, record.library)
+        inside = self._threads.inside(record)
+        if inside and end.sock and inside != end.sock:  # the library uses the object again, for another connection
+            done = self._over(record)
+            end = self._end(record, record.library)
+        if not record.length:  # the other side said that it has ended
+            return done + self._over(record)
+        end.seen += record.length
+        end.waiting.append(record._replace(data=b""))
+        if end.sock:
+            self._bind(end, end.sock)
+        elif sock := inside or (0 if record.flags & PlainFlag.SENT else self._threads.before(record)):
+            self._bind(end, sock)
+        else:
+            self._owing.setdefault(record.tid, []).append(end)
+            if len(self._owing) > _OWING:
+                del self._owing[next(iter(self._owing))]
+            del end.waiting[:-_WAITING]
+        return done + self._segment(record, end)
+
+    def _bind(self, end: _End, sock: int) -> None:
+        """The connection is on this socket: what it said and heard belongs to what passed there."""
+        end.sock = end.sock or sock
+        wire = self._wires.get(end.sock)
+        library = self._libraries.setdefault(end.library, _Library("unknown"))
+        for record in end.waiting:
+            if wire is not None:
+                before = sum(matching.records for matching in wire.matching)
+                wire.plaintext(record, library.name)
+                library.pieces += 1
+                library.fitting += sum(matching.records for matching in wire.matching) - before
+        end.waiting.clear()
+
+    def _segment(self, record: Record, end: _End) -> list[Exchange]:
+        self.bytes += record.length
+        self.kept += len(record.data)
+        if not record.length:
+            return self._over(record)
+        return self._finished(self._engine.feed(Segment(
+            end.number, record.at_ns, bool(record.flags & PlainFlag.SENT), record.position, record.data, record.length, record.proc, record.tid)))
+
+    def _finished(self, exchanges: list[Exchange]) -> list[Exchange]:
+        for exchange in exchanges:
+            self._exchanges += 1
+            exchange.number = self._exchanges
+            end = self._numbered.get(exchange.connection)
+            if end is not None:
+                exchange.sock, exchange.library = end.sock, self._name(end.library) if end.library else ""
+            if not exchange.scheme:
+                exchange.scheme = ("wss" if exchange.library else "ws") if exchange.protocol == "websocket" else "https" if exchange.library else "http"
+        return exchanges
