@@ -39,10 +39,10 @@ class Flow(NamedTuple):
 
 
 class Walker:
-    """Follows functions of one file; each once."""
+    """Follows functions of one file; each once. ``whole``: also code that nothing jumps to, such as what Go resumes at after a panic."""
 
-    def __init__(self, elf: Elf, starts: Starts) -> None:
-        self.elf, self.starts = elf, starts
+    def __init__(self, elf: Elf, starts: Starts, *, whole: bool = False) -> None:
+        self.elf, self.starts, self.whole = elf, starts, whole
         self.arm = elf.machine == "aarch64"
         self._engine = capstone.Cs(*((capstone.CS_ARCH_ARM64, capstone.CS_MODE_ARM) if self.arm else (capstone.CS_ARCH_X86, capstone.CS_MODE_64)))
         self._known: dict[int, Flow] = {}
@@ -70,7 +70,7 @@ class Walker:
         self._stores = self._tables = False
         while todo and len(flow.visited) < _MOST:
             unknown |= self._run(entry, todo.pop(), flow, todo)
-            if not todo and self._tables and not unknown:
+            if not todo and (self._tables or self.whole) and not unknown:
                 todo = self._gap(entry, flow)
         flow.returns.sort()
         return flow._replace(stores=self._stores, unknown=unknown or bool(todo))
@@ -174,8 +174,11 @@ class Walker:
         elif name in ("adrp", "adr"):
             pages[register] = int(number[1], 0)
             named.add(pages[register])
-        elif name == "add" and self.arm and register.split(", ")[-1] in pages:
-            named.add(pages[register.split(", ")[-1]] + int(number[1], 0))
+        elif name == "add" and self.arm:
+            target, _, base = register.partition(", ")
+            if base in pages:  # once or twice: compilers share a base among what stands close together
+                pages[target] = pages[base] + int(number[1], 0)
+                named.add(pages[target])
 
 
 _X86 = {

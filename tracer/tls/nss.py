@@ -54,11 +54,9 @@ def _table(elf: Elf, pointers: dict[int, int], at: int) -> list[int] | None:
 def _relocated(elf: Elf) -> dict[int, int]:
     """The pointers that the loader adjusts, by address: DT_RELA, and DT_RELR, whose values stand in the file."""
     table = elf.dynamic()
-    found = {}
     data = elf.at(table.get(7, -1), min(table.get(8, 0), _TABLE_BYTES))
-    for at, info, value in struct.iter_unpack("<QQQ", data[: len(data) // 24 * 24]):
-        if info & 0xFFFFFFFF == _RELATIVE[elf.machine]:
-            found[at] = value
+    rows = struct.iter_unpack("<QQQ", data[: len(data) // 24 * 24])
+    found = {at: value for at, info, value in rows if info & 0xFFFFFFFF == _RELATIVE[elf.machine]}
     data, base, places = elf.at(table.get(36, -1), min(table.get(35, 0), _TABLE_BYTES // 64)), 0, []
     for (entry,) in struct.iter_unpack("<Q", data[: len(data) // 8 * 8]):
         if entry & 1:  # a map of which of the next 63 words are pointers
