@@ -10,7 +10,7 @@ import mmap
 import select
 import time
 
-from tracer.stream.lanes import Lanes
+from tracer.stream.lanes import DRAINED, Lanes
 from tracer.stream.sink import BATCH, Sink
 
 __all__ = ("Drain",)
@@ -73,7 +73,7 @@ class Drain:
 
     def step(self) -> int:
         """Empties all lanes as far as the writer has room; returns the number of syscall records moved."""
-        backlog = max(lane.backlog() / lane.size for lane in self._lanes)
+        backlog = max(lane.backlog() / lane.size for lane in self._lanes[:DRAINED])
         moved = self._syscalls()
         self._others()
         if self._filled and time.monotonic() >= self._flush_at:
@@ -88,7 +88,7 @@ class Drain:
 
     def finish(self) -> None:
         """After the probes are off: moves all that is left, waiting for the writer where it has to."""
-        while self.step() or any(lane.backlog() for lane in self._lanes):
+        while self.step() or any(lane.backlog() for lane in self._lanes[:DRAINED]):
             if self._sink.error is not None:
                 break
             if self._buffer is None or self._sink.behind >= _MOST_BEHIND:

@@ -10,9 +10,10 @@ from tracer.kernel.ring import SlotRing, StringRing
 from tracer.kernel.tracing import Tracing
 from tracer.records import SOCKET_RECORD, MapId
 
-__all__ = ("LIFECYCLE_RECORD", "SYSCALL_RECORD", "Lanes", "open_lanes", "ring_bytes")
+__all__ = ("DRAINED", "LIFECYCLE_RECORD", "SYSCALL_RECORD", "Lanes", "open_lanes", "ring_bytes")
 
 SYSCALL_RECORD, LIFECYCLE_RECORD = 56, 120
+DRAINED = 5  # lanes that the drain thread empties, the first ones
 # At 1.7 million calls a second the first holds 150 ms: what a busy machine may keep the drain waiting.
 _RING = {"syscalls": 16 << 20, "lifecycle": 4 << 20, "strings": 1 << 20, "sockets": 2 << 20, "payload": 1 << 20, "plaintext": 8 << 20,
          "images": 1 << 16}
@@ -31,13 +32,15 @@ def ring_bytes(transport: str, ring_mb: int | None) -> dict[str, int]:
 
 
 class Lanes(NamedTuple):
-    """Readers; all are used by the drain thread alone."""
+    """Readers; all but the last two are used by the drain thread alone. The last is the TLS watch's, the one before the scribe's."""
 
     syscalls: SlotRing | PerfSlots
     lifecycle: SlotRing | PerfSlots
     strings: StringRing | PerfStrings
     sockets: SlotRing | PerfSlots
     payload: StringRing | PerfStrings
+    plaintext: StringRing | PerfStrings
+    images: StringRing | PerfStrings
 
     def close(self) -> None:
         """Gives their memory back."""
@@ -55,7 +58,7 @@ def open_lanes(tracing: Tracing, sizes: dict[str, int]) -> Lanes:
                 PerfSlots(maps[MapId.LIFECYCLE], sizes["lifecycle"], LIFECYCLE_RECORD),
                 PerfStrings(maps[MapId.STRINGS], sizes["strings"]),
                 PerfSlots(maps[MapId.SOCKETS], sizes["sockets"], SOCKET_RECORD),
-                PerfStrings(maps[MapId.PAYLOAD], sizes["payload"]),
+                *(PerfStrings(maps[MapId[lane.upper()]], sizes[lane]) for lane in ("payload", "plaintext", "images")),
             )
         except OSError as error:
             raise PermissionMissing(
@@ -67,5 +70,5 @@ def open_lanes(tracing: Tracing, sizes: dict[str, int]) -> Lanes:
         SlotRing(maps[MapId.LIFECYCLE].fd, sizes["lifecycle"], LIFECYCLE_RECORD),
         StringRing(maps[MapId.STRINGS].fd, sizes["strings"]),
         SlotRing(maps[MapId.SOCKETS].fd, sizes["sockets"], SOCKET_RECORD),
-        StringRing(maps[MapId.PAYLOAD].fd, sizes["payload"]),
+        *(StringRing(maps[MapId[lane.upper()]].fd, sizes[lane]) for lane in ("payload", "plaintext", "images")),
     )

@@ -39,10 +39,10 @@ class Flow(NamedTuple):
 
 
 class Walker:
-    """Follows functions of one file; each once."""
+    """Follows functions of one file; each once. ``whole``: also code that nothing jumps to, such as what Go resumes at after a panic."""
 
-    def __init__(self, elf: Elf, starts: Starts) -> None:
-        self.elf, self.starts = elf, starts
+    def __init__(self, elf: Elf, starts: Starts, *, whole: bool = False) -> None:
+        self.elf, self.starts, self.whole = elf, starts, whole
         self.arm = elf.machine == "aarch64"
         self._engine = capstone.Cs(*((capstone.CS_ARCH_ARM64, capstone.CS_MODE_ARM) if self.arm else (capstone.CS_ARCH_X86, capstone.CS_MODE_64)))
         self._known: dict[int, Flow] = {}
@@ -67,9 +67,11 @@ class Walker:
     def _walk(self, entry: int) -> Flow:
         flow = Flow({}, [], [], [], [], False, False)
         todo, unknown = [entry], False
-        self._stores = False
+        self._stores = self._tables = False
         while todo and len(flow.visited) < _MOST:
             unknown |= self._run(entry, todo.pop(), flow, todo)
+            if not todo and (self._tables or self.whole) and not unknown:
+                todo = self._gap(entry, flow)
         flow.returns.sort()
         return flow._replace(stores=self._stores, unknown=unknown or bool(todo))
 
@@ -79,7 +81,7 @@ class Walker:
         numbers: set[int] = set()
         pages: dict[str, int] = {}
         flow.sites.append((named, numbers))
-        block = _BLOCK[0]
+        block, before, last = _BLOCK[0], "", ""
         while True:
             for address, size, name, operands in self._engine.disasm_lite(self.elf.at(at, block), at):
                 if address in flow.visited or (address != entry and address in self.starts):
@@ -87,6 +89,7 @@ class Walker:
                 flow.visited[address] = size
                 at = address + size
                 kind = self._kind(name)
+                before, last = last, f"{name} {operands}"
                 if kind == "":
                     self._stores = self._stores or self._is_store(name, operands)
                     self._note(name, operands, at, named, numbers, pages)
@@ -103,7 +106,10 @@ class Walker:
                 elif kind == "stop":
                     return False
                 elif target is None:
-                    return True
+                    if not (self.starts.exact and self._by_table(operands, before)):
+                        return True
+                    self._tables = True
+                    return False
                 elif target != entry and (target in self.starts or not self.elf.executable(target)):
                     flow.leaves.append(target)
                     if kind == "jump":
@@ -119,6 +125,19 @@ class Walker:
             if at not in flow.visited and not self._engine_reads(at):
                 return True
             block = min(block * 2, _BLOCK[1])
+
+    def _by_table(self, operands: str, before: str) -> bool:
+        """Whether a jump goes by a table of a switch: its targets are then all in this function."""
+        return before.startswith(f"add {operands}, ") or "*8" in operands
+
+    def _gap(self, entry: int, flow: Flow) -> list[int]:
+        """The first place in the function that no jump was seen to lead to, [] where there is none. It has no data in its code."""
+        end, at = self.starts.end(entry) or entry, entry
+        while at < end:
+            if at not in flow.visited:
+                return [at]
+            at += flow.visited[at]
+        return []
 
     def _engine_reads(self, at: int) -> bool:
         return next(self._engine.disasm_lite(self.elf.at(at, 16), at, 1), None) is not None
@@ -155,8 +174,11 @@ class Walker:
         elif name in ("adrp", "adr"):
             pages[register] = int(number[1], 0)
             named.add(pages[register])
-        elif name == "add" and self.arm and register.split(", ")[-1] in pages:
-            named.add(pages[register.split(", ")[-1]] + int(number[1], 0))
+        elif name == "add" and self.arm:
+            target, _, base = register.partition(", ")
+            if base in pages:  # once or twice: compilers share a base among what stands close together
+                pages[target] = pages[base] + int(number[1], 0)
+                named.add(pages[target])
 
 
 _X86 = {

@@ -24,7 +24,7 @@ class Function(NamedTuple):
 class Found(NamedTuple):
     """The TLS functions of a file. ``library``: openssl, boringssl, aws-lc, gnutls, nss, go, rustls, or "" where there is no TLS.
 
-    ``how``: symbols, error sites, method table, pclntab, strings. A library without functions is one that cannot be read; ``note`` says why.
+    ``how``: symbols, error sites, operations, pclntab, strings. A library without functions is one that cannot be read; ``note`` says why.
     """
 
     library: str

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
+from typing import TypeVar
 
-from tracer.tls.elf import BadElf, Elf, find
+from tracer.tls.elf import PT_NOTE, BadElf, Elf, find
 from tracer.tls.found import Found, Function, nothing
-from tracer.tls.nss import find_methods
+from tracer.tls.nss import find_operations
 from tracer.tls.symbols import Symbol, lookup
 
-__all__ = ("by_symbol", "quick", "with_file")
+__all__ = ("by_symbol", "is_go", "quick", "with_file")
 
+PCLNTAB = (".gopclntab", ".data.rel.ro.gopclntab")  # sections with Go's table of functions
+
+_T = TypeVar("_T")
 _OPENSSL = {"SSL_read": "read", "SSL_write": "write", "SSL_read_ex": "read_ex", "SSL_write_ex": "write_ex", "SSL_free": "free"}
 _GNUTLS = {"gnutls_record_recv": "read", "gnutls_record_send2": "write", "gnutls_record_send": "write", "gnutls_deinit": "free"}
 _BORING = ("SSL_CTX_set_grease_enabled", "SSL_to_bytes")  # of BoringSSL and aws-lc; of aws-lc alone
-_MARKS = (b"ssl/ssl_lib.c", b"ssl_lib.cc\0", b"\xff Go buildinf:", b"/rustls-")
+_MARKS = (b"ssl/ssl_lib.c", b"ssl_lib.cc\0", b"/rustls-")
 _LOCAL_BYTES = 8 << 20  # of names in .symtab: what can be looked through in a few milliseconds
 _SCANNED = 12 << 20  # bytes; no more is looked through for marks here
 _SMALLEST = 200 << 10  # bytes: less than any TLS library that is linked in takes
@@ -31,16 +36,13 @@ def quick(path_or_fd: str | int) -> Found | None:
         return nothing(f"cannot be read: {error.strerror}")
 
 
-def with_file(path_or_fd: str | int, work: object) -> Found | None:
+def with_file(path_or_fd: str | int, work: Callable[[Elf], _T]) -> _T:
     """``work`` called with the file as an Elf. Raises BadElf and OSError."""
-    assert callable(work)
     if isinstance(path_or_fd, int):
-        found: Found | None = work(Elf(path_or_fd))
-        return found
-    fd = os.open(path_or_fd, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        return work(Elf(path_or_fd))
+    fd = os.open(path_or_fd, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # not blocking: a pipe of this name would
     try:
-        found = work(Elf(fd))
-        return found
+        return work(Elf(fd))
     finally:
         os.close(fd)
 
@@ -54,7 +56,17 @@ def _quick(elf: Elf) -> Found | None:
     ranges = elf.constants()
     if sum(length for _, length in ranges) > _SCANNED:
         return None
+    if is_go(elf):
+        return None
     return None if next(find(elf, _MARKS, ranges, 1), None) else nothing()
+
+
+def is_go(elf: Elf) -> bool:
+    """Whether Go's linker made this file."""
+    if any(elf.section(name) for name in (*PCLNTAB, ".go.buildinfo")):
+        return True
+    notes = (elf.read(segment.offset, min(segment.size, 4096)) for segment in elf.segments if segment.kind == PT_NOTE)
+    return any(b"\x04\0\0\0Go\0\0" in note for note in notes)
 
 
 def by_symbol(elf: Elf, local_bytes: int) -> Found | None:
@@ -67,7 +79,7 @@ def by_symbol(elf: Elf, local_bytes: int) -> Found | None:
         if "gnutls_record_recv" in telling:
             return _gnutls(elf, lookup(elf, _GNUTLS, local=local, largest=largest))
         if "SSL_ImportFD" in telling:
-            return find_methods(elf, "3")
+            return find_operations(elf, "3")
         if "PR_GetLayersIdentity" in telling:
             return nothing("NSPR carries files and plain sockets too; the TLS functions are those of NSS")
     return None

@@ -28,7 +28,7 @@ class Symbol(NamedTuple):
 
 def lookup(elf: Elf, names: Iterable[str], *, local: bool = False, largest: int = _TABLE_BYTES) -> dict[str, Symbol]:
     """The functions of these names in .dynsym, or with ``local`` in .symtab; nothing from tables of more than ``largest`` bytes."""
-    table = _section(elf, ".symtab" if local else ".dynsym") or ((None if local else _dynamic(elf)))
+    table = _section(elf, ".symtab" if local else ".dynsym") or (None if local else _dynamic(elf))
     if table is None:
         return {}
     (at, size), (names_at, names_size) = table

@@ -26,7 +26,8 @@ def _chunks(elf: Elf, segments: Sequence[Segment]) -> Iterator[tuple[int, npt.ND
 
 def _words(data: npt.NDArray[np.uint8]) -> npt.NDArray[np.int32]:
     """The 4 bytes at every place, aligned or not."""
-    return np.ndarray((len(data) - 3,), "<i4", data, 0, (1,))
+    words: npt.NDArray[np.int32] = np.ndarray((len(data) - 3,), "<i4", data, 0, (1,))
+    return words
 
 
 def references(elf: Elf, addresses: Sequence[int]) -> list[int]:
@@ -46,7 +47,8 @@ def _lea(base: int, data: npt.NDArray[np.uint8], wanted: Addresses) -> Addresses
     at = np.flatnonzero(data[1:-6] == 0x8D) + 1
     at = at[(data[at + 1] & 0xC7 == 5) & (data[at - 1] & 0xFB == 0x48)] + 2
     names = base + at + 4 + _words(data)[at]
-    return base + at[np.isin(names, wanted)]
+    found: Addresses = base + at[np.isin(names, wanted)]
+    return found
 
 
 def _absolute(base: int, data: npt.NDArray[np.uint8], wanted: Addresses) -> list[int]:

@@ -22,8 +22,9 @@ from tracer.kernel.tracing import Tracing
 from tracer.kernel.uprobes import attach_uprobe
 from tracer.records import IMAGE_KEY, IMAGE_RECORD, MapId, Role
 from tracer.target.hold import Hold
-from tracer.tls.cache import Search, known, search
-from tracer.tls.found import Found, Function
+from tracer.tls import cache
+from tracer.tls.child import Search
+from tracer.tls.found import Found, Function, nothing
 from tracer.tls.images import Image, mapped_files, open_image
 
 __all__ = ("TlsWatch",)
@@ -128,11 +129,10 @@ class TlsWatch:
         self._seen.add((image.inode, image.device))
         hold: Hold | None = None
         try:
-            found = known(image.fd)
-            if found is None or (found.functions and not self._complete(found)):
-                running = search(image.fd)
-                hold = Hold(tgid) if tgid is not None and found is None else None
-                found = self._await(running, hold)
+            found = cache.found(image.fd, returns=not self._uretprobes)
+            if found is None:
+                hold = Hold(tgid) if tgid is not None else None
+                found = self._await(Search(image.fd), hold)
             if found.library or found.note:
                 self._note(image, found)
             if found.functions:
@@ -145,10 +145,6 @@ class TlsWatch:
                 hold.release()
             os.close(image.fd)
 
-    def _complete(self, found: Found) -> bool:
-        """Whether returns can be probed with what is known."""
-        return self._uretprobes or all(function.returns or function.role == "free" for function in found.functions)
-
     def _await(self, running: Search, hold: Hold | None) -> Found:
         started = time.monotonic()
         while (found := running.result()) is None:
@@ -157,8 +153,8 @@ class TlsWatch:
                 hold.release()
                 hold = None
             if waited > _SEARCH_S or self._over:
-                running.give_up()
-                return Found("", note="the search for TLS functions took too long")
+                running.stop()
+                return nothing("the search for TLS functions took too long")
             time.sleep(0.002)
         return found
 
