@@ -165,32 +165,6 @@ PROBE(on_uring_complete)(u64 *ctx)
 	return 0;
 }
 
-struct map_context {
-	struct bpf_iter_meta *meta;
-	void *map;
-	u64 *key;
-	struct uring_state *value;
-};
-
-/* An iterator over MAP_URING, at the end: operations that are still under way. */
-PROBE(on_uring_left)(struct map_context *ctx)
-{
-	struct uring_state *u = ctx->value;
-	u64 *key = ctx->key;
-
-	if (!u || !key || *key & 1)
-		return 0;
-#if DETAIL
-	struct rec_syscall r;
-
-	record_of(&r, u, CALL_UNFINISHED, 0, clock_ns() - u->start_ns);
-	if (seq_write(ctx->meta->seq, &r, sizeof(r)))
-		return 0;
-#endif
-	totals_add(u->proc, u->sysno, CALL_UNFINISHED, 0, 0, 0);
-	return 0;
-}
-
 #if DETAIL && HAVE_SOCKETS
 #include "watch.h"
 

@@ -13,7 +13,7 @@ __all__ = (
     "HISTOGRAM_SHIFT", "LANES", "LANE_COUNT", "LIFECYCLE_FIELDS", "Lane", "LifeKind", "MARK", "MapId", "PATH_BYTES", "PAYLOAD_BYTES",
     "PAYLOAD_FIELDS", "PLAN", "PayloadFlag", "PlanFlag", "SAMPLE_FIELDS", "SCRATCH_HEAD", "SOCKET_FIELDS", "SOCKET_RECORD", "SOCK_STATE",
     "STRING_HEAD", "SYSCALL_FIELDS", "SYSNO_COMPAT", "SYSNO_LIMIT", "SYSNO_MASK", "SYSNO_UNKNOWN", "SYSNO_URING", "ShareFlag", "SlotKind",
-    "SocketKind", "StateFlag", "StringFlag", "TASK_STATE", "TOTALS_FIELDS", "Tail", "URING_STATE", "WATCHED",
+    "SocketKind", "StateFlag", "StringFlag", "TASK_STATE", "TOTALS_FIELDS", "TOTALS_KEY", "Tail", "URING_STATE", "WATCHED",
 )
 
 PATH_BYTES = 4096
@@ -265,6 +265,9 @@ URING_STATE = "<QQQQIIQQQHHI"
 
 # struct scratch before `nothing`: sent_once, sent
 SCRATCH_HEAD = "<QQ"
+
+# struct totals_key: proc, sysno, cpu
+TOTALS_KEY = "<IHH"
 
 # struct lane_count: counted, sampled_out, lost
 LANE_COUNT = "<QQQ"

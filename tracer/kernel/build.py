@@ -19,7 +19,7 @@ from tracer.errors import CompilerMissing, EbtraceError, HostError, KernelTooOld
 from tracer.kernel.btf import KernelBtf
 from tracer.kernel.headers import write_headers
 from tracer.kernel.maps import create, map_plans, rows_of_cpu
-from tracer.kernel.probes import CENSUS, ITERATORS, OPTIONAL, TAILS, TRACEPOINTS, URING_CENSUS, probe_features, refusal
+from tracer.kernel.probes import CENSUS, ITERATORS, OPTIONAL, TAILS, TRACEPOINTS, probe_features, refusal
 from tracer.kernel.shapes import shapes
 from tracer.kernel.sys import arch, possible_cpus
 from tracer.records import LANES, MapId
@@ -30,7 +30,7 @@ SOURCES = pathlib.Path(__file__).resolve().parent.parent.parent / "bpf"
 # Arguments of io_uring's tracepoints. A completion: ring, request, CQE, or before Linux 6.13 the CQE's fields; a refusal: SQE, request, error.
 _BY_CQE, _BY_VALUE, _REFUSED = 3, 7, 3
 _REQUEST_MOST = 56  # bytes between the fields of struct io_kiocb that are read at once (bpf/operations.h)
-_URING = {"on_uring_submit", "on_uring_refused", "on_uring_complete", URING_CENSUS}
+_URING = {"on_uring_submit", "on_uring_refused", "on_uring_complete"}
 _ARCHES = {"x86_64": "ARCH_X86_64", "aarch64": "ARCH_ARM64"}
 
 

@@ -14,7 +14,7 @@ from tracer.kernel.sys import bpf, buffer
 from tracer.records import MapId, Tail
 
 __all__ = (
-    "CENSUS", "Behind", "ITERATORS", "LEAVE", "OPTIONAL", "SOCKET_CENSUS", "TAILS", "TRACEPOINTS", "URING_CENSUS", "WITHOUT", "attach",
+    "CENSUS", "Behind", "ITERATORS", "LEAVE", "OPTIONAL", "SOCKET_CENSUS", "TAILS", "TRACEPOINTS", "WITHOUT", "attach",
     "attach_one", "instructions", "jited", "load", "load_one", "probe_features", "read_census", "refusal", "recursion_misses",
 )
 
@@ -65,8 +65,8 @@ TAILS = {
     "on_data": Behind("sys_exit", MapId.TAILS, (Tail.DATA,)),
     "on_uring_socket": Behind("io_uring_complete", MapId.URING_TAILS, (0,)),
 }
-CENSUS, SOCKET_CENSUS, URING_CENSUS = "on_census", "on_socket_census", "on_uring_left"
-ITERATORS = {CENSUS: "bpf_iter_task", SOCKET_CENSUS: "bpf_iter_task_file", URING_CENSUS: "bpf_iter_bpf_map_elem"}
+CENSUS, SOCKET_CENSUS = "on_census", "on_socket_census"
+ITERATORS = {CENSUS: "bpf_iter_task", SOCKET_CENSUS: "bpf_iter_task_file"}
 
 
 def refusal(error: OSError, what: str) -> HostError:
@@ -161,7 +161,6 @@ def _why(ready: tuple[str, bytes, int, int], error: OSError) -> HostError:
     return refusal(error, f"load the probe {ready[0]}")
 
 
-
 def load_one(name: str, code: bytes, btf_id: int, *, iterator: bool = False) -> int:
     """Loads one program that uses no maps, for a BTF-typed tracepoint or an iterator. Raises OSError."""
     return _prog_load(name, code, btf_id, _ITER if iterator else _RAW_TP)
@@ -186,19 +185,16 @@ def attach(programs: Mapping[str, int]) -> list[int]:
     return links
 
 
-def read_census(program: int, over: int | None = None) -> bytes:
-    """Runs an iterator over all tasks, files, or the entries of the map ``over``; returns what it wrote. Raises HostError."""
-    memory, at = buffer(struct.pack("<I", over or 0))  # union bpf_iter_link_info
-    info = (0, 0) if over is None else (at, 4)
+def read_census(program: int) -> bytes:
+    """Runs an iterator over all tasks or files; returns what it wrote. Raises HostError."""
     try:
-        link = bpf(_LINK_CREATE, struct.pack("<IIIIQII", program, 0, _ITER, 0, *info, 0))
+        link = bpf(_LINK_CREATE, struct.pack("<IIIIQII", program, 0, _ITER, 0, 0, 0, 0))
         try:
             walk = bpf(_ITER_CREATE, struct.pack("<II", link, 0))
         finally:
             os.close(link)
     except OSError as error:
         raise refusal(error, "list the tasks") from error
-    del memory
     with os.fdopen(walk, "rb", buffering=0) as file:
         return b"".join(iter(lambda: file.read(1 << 16), b""))
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import struct
+import time
 from collections.abc import Mapping
 from typing import Any
 
 from tracer.errors import TargetError
 from tracer.kernel.maps import BpfMap, create, map_plans
-from tracer.kernel.probes import CENSUS, SOCKET_CENSUS, TAILS, URING_CENSUS, attach, load, read_census, recursion_misses, refusal
+from tracer.kernel.pending import count_pending, pending
+from tracer.kernel.probes import CENSUS, SOCKET_CENSUS, TAILS, attach, load, read_census, recursion_misses, refusal
 from tracer.kernel.sys import membarrier
 from tracer.records import CONTROL, LANE_COUNT, LANES, MARK, CensusKind, Lane, MapId, StateFlag
 
@@ -23,6 +25,7 @@ class Tracing:
     def __init__(self, image: dict[str, Any], ring_bytes: Mapping[str, int]) -> None:
         self.cpus: int = image["cpus"]
         self.perf: bool = image["transport"] == "perf"
+        self._detail: bool = image["mode"] == "full"
         self._task_storage: bool = image["features"]["task_storage"]
         self._links: list[int] = []
         self._seed = os.urandom(8)
@@ -114,9 +117,9 @@ class Tracing:
         membarrier()
         self._control(CensusKind.CLOSE)
         still_open = read_census(self._programs[CENSUS])
-        if URING_CENSUS in self._programs:
-            still_open += read_census(self._programs[URING_CENSUS], self.maps[MapId.URING].fd)
-        return still_open
+        operations, counts = pending(self.maps[MapId.URING], time.clock_gettime_ns(time.CLOCK_MONOTONIC))
+        count_pending(counts, self.maps, self.cpus)
+        return still_open + operations if self._detail else still_open
 
     def sockets(self, kind: CensusKind) -> bytes:
         """Records of the sockets that traced processes have open: all (BOUND), or TCP's with their last figures (ALIVE)."""
