@@ -14,7 +14,7 @@ __all__ = (
     "PAYLOAD_BYTES", "PAYLOAD_FIELDS", "PLAIN_APART", "PLAIN_CHUNK", "PLAIN_HEAD", "PLAN", "PayloadFlag", "PlainFlag", "PlainKind", "PlanFlag",
     "Role", "SAMPLE_FIELDS", "SCRATCH_HEAD", "SOCKET_FIELDS", "SOCKET_RECORD", "SOCK_STATE", "STREAM", "STRING_HEAD", "SYSCALL_FIELDS",
     "SYSNO_COMPAT", "SYSNO_LIMIT", "SYSNO_MASK", "SYSNO_UNKNOWN", "SYSNO_URING", "ShareFlag", "SlotKind", "SocketKind", "StateFlag", "StringFlag",
-    "TASK_STATE", "TLS_CALL", "TLS_KEY", "TOTALS_FIELDS", "Tail", "URING_STATE", "WATCHED", "WatchKind",
+    "TASK_STATE", "TLS_CALL", "TLS_KEY", "TOTALS_FIELDS", "TOTALS_KEY", "Tail", "URING_STATE", "WATCHED", "WatchKind",
 )
 
 PATH_BYTES = 4096
@@ -335,6 +335,9 @@ URING_STATE = "<QQQQIIQQQHHI"
 
 # struct scratch before `nothing`: sent_once, sent
 SCRATCH_HEAD = "<QQ"
+
+# struct totals_key: proc, sysno, cpu
+TOTALS_KEY = "<IHH"
 
 # struct lane_count: counted, sampled_out, lost
 LANE_COUNT = "<QQQ"

@@ -70,7 +70,7 @@ def test_argument_slots_lie_in_a_row(ask) -> None:
     ("structure", "notation"),
     [("task_state", records.TASK_STATE), ("state_slot", records.STATE_SLOT), ("mark", records.MARK), ("plan", records.PLAN),
      ("control", records.CONTROL), ("lane_count", records.LANE_COUNT),
-     ("rec_string", records.STRING_HEAD), ("totals_key", "<IHH"), ("gate", records.GATE),
+     ("rec_string", records.STRING_HEAD), ("totals_key", records.TOTALS_KEY), ("gate", records.GATE),
      ("sock_state", records.SOCK_STATE), ("watched", records.WATCHED), ("uring_state", records.URING_STATE)],
 )
 def test_packed_structures_have_the_compilers_size(ask, structure: str, notation: str) -> None:

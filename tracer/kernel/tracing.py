@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import struct
+import time
 from collections.abc import Mapping, Set
 from typing import Any
 
 from tracer.errors import TargetError
-from tracer.kernel.leftover import uring_left
 from tracer.kernel.maps import BpfMap, create, map_plans
+from tracer.kernel.pending import count_pending, pending
 from tracer.kernel.probes import (
     CENSUS,
     LATER,
@@ -36,6 +37,7 @@ class Tracing:
     def __init__(self, image: dict[str, Any], ring_bytes: Mapping[str, int]) -> None:
         self.cpus: int = image["cpus"]
         self.perf: bool = image["transport"] == "perf"
+        self._detail: bool = image["mode"] == "full"
         self._task_storage: bool = image["features"]["task_storage"]
         self._links: list[int] = []
         self._seed = os.urandom(8)
@@ -145,8 +147,9 @@ class Tracing:
         membarrier()
         self._control(CensusKind.CLOSE)
         still_open = read_census(self._programs[CENSUS])
-        left = uring_left(self.maps[MapId.URING], self.maps[MapId.TOTALS])
-        return still_open + left if self._image["mode"] == "full" else still_open
+        operations, counts = pending(self.maps[MapId.URING], time.clock_gettime_ns(time.CLOCK_MONOTONIC))
+        count_pending(counts, self.maps, self.cpus)
+        return still_open + operations if self._detail else still_open
 
     def sockets(self, kind: CensusKind) -> bytes:
         """Records of the sockets that traced processes have open: all (BOUND), or TCP's with their last figures (ALIVE)."""
