@@ -136,6 +136,7 @@ struct control {
 	u64 slow_ns;               /* calls at least this long are never sampled out */
 	u64 census;                /* enum census_kind: what on_census does when it is read */
 	u64 bulk;                  /* bytes of plaintext in large pieces that are kept of one message; small pieces are always kept */
+	u64 over;                  /* 1 once the trace has ended: taking uprobes off takes the kernel a while */
 };
 
 /*

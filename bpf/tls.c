@@ -11,7 +11,7 @@
 #include "images.h"
 #include "plain.h"
 
-#define CHUNKS 8                   /* of one call in one run of on_tls_more, which then goes on to itself, up to 33 times */
+#define CHUNKS 2                   /* of one call in one run of on_tls_more, which then goes on to itself, up to 33 times */
 
 /* The loader puts role | library << 8 in the place of this number. */
 INLINE u64 given(void)
@@ -59,9 +59,11 @@ INLINE u64 call_key(struct pt_regs *regs, u32 role)
 
 INLINE struct task_state *awake(void)
 {
+	u32 zero = 0;
+	struct control *control = map_lookup(MAP(MAP_CONTROL), &zero);
 	struct task_state *s = current_state();
 
-	return s && !(s->flags & (STATE_ASLEEP | STATE_HELD)) ? s : 0;
+	return s && control && !control->over && !(s->flags & (STATE_ASLEEP | STATE_HELD)) ? s : 0;
 }
 
 PROBE(on_tls_enter)(struct pt_regs *regs)

@@ -23,7 +23,7 @@ class LaneLedger:
     """One lane's account, in records: delivered + sampled_out + lost + unaccounted = counted."""
 
     counted: int  # due, by the kernel's count
-    delivered: int  # really in the file: recounted, not believed
+    delivered: int  # really in the file: recounted, not believed; of lanes that the tracer sums up (plaintext, images): what it says it has read
     sampled_out: int  # left out as asked
     lost: int  # no room in a buffer, or gone with the end of the file
     unaccounted: int = 0  # 0, or something is wrong with the file or with ebtrace
@@ -46,7 +46,7 @@ def ledger_of(session: Session, held: Mapping[str, int]) -> dict[str, LaneLedger
     for lane in dict.fromkeys((*LANES, *held, *map(str, told))):
         account = told.get(lane)
         counted, sampled_out, lost = (_count(account, field) for field in ("counted", "sampled_out", "lost"))
-        delivered = held.get(lane, 0)
+        delivered = held.get(lane, 0) if lane in held or lane in _TABLES else _count(account, "delivered")
         missing = counted - delivered - sampled_out - lost
         if session.complete:
             lanes[lane] = LaneLedger(counted, delivered, sampled_out, lost, missing)

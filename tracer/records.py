@@ -307,8 +307,8 @@ MARK = "<Q"
 # struct plan: flags, keep_one_in, three slots of (kind, a, b, pad), tail
 PLAN = "<II12BI"
 
-# struct control: seed, slow_ns, census, bulk
-CONTROL = "<QQQQ"
+# struct control: seed, slow_ns, census, bulk, over
+CONTROL = "<QQQQQ"
 
 # struct gate: one byte for each remainder of a descriptor
 GATE = "<1024B"

@@ -14,11 +14,12 @@ import socket
 import sys
 import threading
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
 from tracer.errors import EbtraceError
 from tracer.kernel.cost import bpf_ns_per_call
 from tracer.kernel.image import cached, image
+from tracer.kernel.perf import PerfStrings
 from tracer.kernel.probes import WITHOUT
 from tracer.kernel.sys import arch
 from tracer.kernel.tracing import Tracing
@@ -27,10 +28,12 @@ from tracer.records import CensusKind
 from tracer.stream.drain import Drain
 from tracer.stream.lanes import open_lanes, ring_bytes
 from tracer.stream.meter import kernel_map_bytes, usage
+from tracer.stream.plaintext import Plaintext
 from tracer.stream.sink import Sink, load_libraries
+from tracer.stream.watching import WatchLink
 from tracer.syscalls.plans import plans
 from tracer.target.process import runs
-from tracer.target.snapshot import open_files, snapshot_async
+from tracer.target.snapshot import open_files, snapshot_async, tgids
 
 __all__ = ("serve",)
 
@@ -43,10 +46,23 @@ _WORTH_MEASURING_NS = 10_000_000_000  # sessions shorter than this use the cost 
 _USUAL = ("full", "ring", None)  # mode, transport, size of the ring
 
 
+class _Ready(NamedTuple):
+    """Probes that are loaded, and the process that looks for TLS libraries with them."""
+
+    tracing: Tracing
+    image: dict[str, Any]
+    watch: WatchLink | None
+
+    def discard(self) -> None:
+        if self.watch is not None:
+            self.watch.end()
+        self.tracing.close()
+
+
 class _Session:
     """One trace, from the "start" message to "done"."""
 
-    def __init__(self, link: Link, order: Message, front: int, ready: tuple[Tracing, dict[str, Any]] | None) -> None:
+    def __init__(self, link: Link, order: Message, front: int, ready: _Ready | None) -> None:
         self._link, self._order, self._front = link, order, front
         self._begun_ns = order.get("begun_ns") or time.clock_gettime_ns(time.CLOCK_MONOTONIC)
         self._pids: list[int] = order.get("pids") or [order["pid"]]
@@ -56,18 +72,23 @@ class _Session:
         signal.signal(signal.SIGTERM, self._end)  # as at a shutdown: the session is finished
         sizes = ring_bytes(order["transport"], order.get("ring_mb"))
         wanted = (order["mode"], order["transport"], order.get("ring_mb"))
-        self._cached, probes = True, ready[1] if ready and wanted == _USUAL else None
-        if ready and probes is None:
-            ready[0].close()
-        if ready and probes is not None:
-            self._tracing = ready[0]
+        self._cached = True
+        if ready and wanted != _USUAL:
+            ready.discard()
+            ready = None
+        if ready:
+            self._tracing, self._probes, self._watch = ready
         else:
-            probes, self._cached = image(order["mode"], order["transport"])
-            self._tracing = Tracing(probes, sizes)
-        self._probes = probes
+            self._probes, self._cached = image(order["mode"], order["transport"])
+            self._tracing, self._watch = Tracing(self._probes, sizes), None
         self._plans = plans(arch(), order.get("expression") or "", order.get("sample") or 1, names=order["mode"] == "full")
-        self._tracing.plan(self._plans, SLOW_NS)
+        self._tracing.plan(self._plans, SLOW_NS, Plaintext.bulk(order.get("max_body") or 0))
+        self._sizes = sizes
         self._lanes = open_lanes(self._tracing, sizes)
+        if self._watch is None and order["mode"] == "full":
+            buffers = self._lanes.images if isinstance(self._lanes.images, PerfStrings) else None
+            self._watch = WatchLink(self._tracing, sizes["images"], [link.fileno(), order["fd"]], buffers,
+                                    uretprobes=self._probes["features"]["uretprobes"])
         if not self._run:
             load_libraries()  # nobody waits for the beginning, and what a busy target does until they are there would have to be kept in memory
         self._tracing.attach()
@@ -117,16 +138,19 @@ class _Session:
         """Runs until the front says stop, everything has ended, or time is up; then finishes the session."""
         detail = self._order["mode"] == "full"
         file = os.fdopen(self._order["fd"], "wb", buffering=0)
-        sink = Sink(self._tracing, file, self._meta(), detail=detail)
+        key = os.urandom(32)
+        sink = Sink(self._tracing, file, self._meta(), key, redact=self._order.get("redact", True), detail=detail)
+        plaintext = Plaintext(self._tracing, self._lanes, self._sizes, self._order, key, sink.put, self._watch)
+        sink.plaintext = self._plaintext = plaintext
         sink.put("found", self._found)
         if self._sockets:
             sink.put("sockets found", self._sockets)
         if self._run:
-            sink.put("map:SNAPSHOT", {"files": self._inherited})
+            sink.put("snapshot", {"files": self._inherited})
         else:
             def take(part: dict[str, Any]) -> None:
                 self._unreadable += len(part.get("unreadable", ()))
-                sink.put("map:SNAPSHOT", part)
+                sink.put("snapshot", part)
 
             self._snapshot = snapshot_async(self._found, take)
         with select.epoll() as poll:
@@ -135,15 +159,18 @@ class _Session:
                 for fd in self._tracing.ring_fds():
                     poll.register(fd, select.EPOLLIN | select.EPOLLET)
             drain = Drain(self._lanes, sink, poll)
-            reason, status = self._loop(drain, sink)
+            plaintext.start([] if self._run else tgids(self._found), poll)
+            reason, status = self._loop(drain, sink, poll)
             target_ended_ns = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
             if self._startup_ms is None:
                 self._announce()  # the end came before the snapshot was there; the front still waits for the beginning
             still_open = self._tracing.detach()
+            plaintext.stop()
             alive = self._tracing.sockets(CensusKind.ALIVE)
             # Taking the probes off may take longer than a short program has run.
             ended_ns = target_ended_ns if reason == "target ended" else time.clock_gettime_ns(time.CLOCK_MONOTONIC)
             drain.finish()
+            plaintext.finish(drain.step)
         sink.put("open", still_open)
         if alive:
             sink.put("sockets found", alive)
@@ -159,7 +186,7 @@ class _Session:
         ns_per_call, how = bpf_ns_per_call(self._probes, self._plans, measure=long)
         if ns_per_call is None:
             ns_per_call, how = bpf_ns_per_call(self._probes, self._plans, measure=True)
-        problems = []
+        problems = self._plaintext.problems
         if self._unreadable:
             problems.append(f"What {self._unreadable} processes had open before could not be listed: that takes CAP_DAC_READ_SEARCH or root.")
         if crowded := self._tracing.crowded():
@@ -176,7 +203,7 @@ class _Session:
 
     def _finish(self, sink: Sink, end: dict[str, Any]) -> None:
         cost = self._cost(end["ended_ns"])
-        ledger = sink.finish(lambda: cost | usage(self._front), end)
+        ledger = sink.finish(lambda: cost | usage(self._front, self._plaintext.usage), end)
         if sink.error is not None:
             self._link.send(_failure(sink.error))
             return
@@ -185,13 +212,18 @@ class _Session:
             "problems": cost["problems"],
         })
 
-    def _loop(self, drain: Drain, sink: Sink) -> tuple[str, int | None]:
+    def _is_known(self) -> bool:
+        """Whether what the processes of an attach had open, and what they run, has been looked at."""
+        return self._plaintext.ready and self._snapshot is not None and not self._snapshot.is_alive()
+
+    def _loop(self, drain: Drain, sink: Sink, poll: select.epoll) -> tuple[str, int | None]:
         duration = self._order.get("duration_s")
         end_at = time.monotonic() + duration if duration else None
         progress_at, look_at = time.monotonic() + _PROGRESS_S, 0.0
         while True:
             drain.step()
-            if self._startup_ms is None and self._snapshot is not None and not self._snapshot.is_alive():
+            self._plaintext.step(poll)
+            if self._startup_ms is None and self._is_known():
                 self._announce()  # probes have been live for a while; what was open before is known only now
             for message in self._link.poll():
                 if message.get("do") == "stop":
@@ -229,21 +261,27 @@ def _failure(error: BaseException) -> Message:
             "remedy": "please report it", "status": 1}
 
 
-def _get_ready() -> tuple[Tracing, dict[str, Any]] | None:
+def _get_ready(connection: socket.socket) -> _Ready | None:
     """Loads the usual probes while the front is still reading its command line, on the other CPU."""
     try:
         found = cached(*_USUAL[:2])
-        return (Tracing(found, ring_bytes(*_USUAL[1:])), found) if found else None
+        if not found:
+            return None
+        sizes = ring_bytes(*_USUAL[1:])
+        tracing = Tracing(found, sizes)
     except EbtraceError:
         return None  # the order will meet the same error, and then there is somebody to tell
+    return _Ready(tracing, found, WatchLink(tracing, sizes["images"], [connection.fileno()], uretprobes=found["features"]["uretprobes"]))
 
 
 def serve(connection: socket.socket) -> int:
     """Traces as the front orders; returns the exit status of the worker process."""
     link = Link(connection)
-    ready = _get_ready()
+    ready = _get_ready(connection)
     order = link.wait()
     if order is None or order.get("do") != "start":
+        if ready:
+            ready.discard()
         return 1
     try:
         session = _Session(link, order, peer(connection)[0], ready)

@@ -71,6 +71,7 @@ class Tracer:
         self._worker.link.send({
             "do": "start", "mode": wanted.mode, "transport": wanted.transport, "pid": pids[0], "pids": list(pids), "children": children,
             "expression": wanted.expression, "sample": wanted.sample, "ring_mb": wanted.ring_mb, "duration_s": duration_s, "meta": meta,
+            "max_body": wanted.max_body, "redact": wanted.redact,
             "begun_ns": BEGUN_NS if self._worker.child else None,  # typing sudo's password is no start-up time
         }, output.fd)
 

@@ -14,7 +14,7 @@ from tracer.kernel.sys import bpf, buffer
 from tracer.records import MapId, Tail
 
 __all__ = (
-    "CENSUS", "Behind", "ITERATORS", "LATER", "LEAVE", "OPTIONAL", "SOCKET_CENSUS", "TAILS", "TRACEPOINTS", "UPROBES", "WITHOUT",
+    "CENSUS", "Behind", "ITERATORS", "LEAVE", "OPTIONAL", "SOCKET_CENSUS", "TAILS", "TRACEPOINTS", "UPROBES", "WITHOUT",
     "attach", "attach_one", "instructions", "jited", "load", "load_one", "load_uprobe", "probe_features", "read_census", "refusal",
     "recursion_misses",
 )
@@ -72,7 +72,6 @@ TAILS = {
     "on_uring_socket": Behind("io_uring_complete", MapId.URING_TAILS, (0,)),
 }
 UPROBES = frozenset(("on_tls_enter", "on_tls_return", "on_tls_more", "on_tls_free"))
-LATER = UPROBES | {"on_stream", "on_plain", "on_wire"}  # loaded when the target runs already: it takes its time to get to its first socket
 _GIVEN = 0x65627472616365AB  # the constant in whose place load_uprobe puts one (bpf/tls.c)
 CENSUS, SOCKET_CENSUS = "on_census", "on_socket_census"
 ITERATORS = {CENSUS: "bpf_iter_task", SOCKET_CENSUS: "bpf_iter_task_file"}

@@ -6,7 +6,7 @@ import contextlib
 import os
 import struct
 import time
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
 from typing import Any
 
 from tracer.errors import TargetError
@@ -14,7 +14,6 @@ from tracer.kernel.maps import BpfMap, create, map_plans
 from tracer.kernel.pending import count_pending, pending
 from tracer.kernel.probes import (
     CENSUS,
-    LATER,
     SOCKET_CENSUS,
     TAILS,
     UPROBES,
@@ -41,7 +40,7 @@ class Tracing:
         self._task_storage: bool = image["features"]["task_storage"]
         self._links: list[int] = []
         self._seed = os.urandom(8)
-        self._slow_ns = self._bulk = 0
+        self._slow_ns = self._bulk = self._over = 0
         self._found_again = 0  # births that were lost while the census was taken, and then found by it
         with contextlib.suppress(ImportError, OSError, ValueError):
             import resource  # before Linux 5.11 map memory counts against this limit
@@ -58,22 +57,14 @@ class Tracing:
             except OSError as error:
                 raise refusal(error, "create a BPF map") from error
         self._image = image
-        self._programs: dict[str, int] = {}
-        self._load(image["programs"].keys() - LATER)
-
-    def _load(self, names: Set[str]) -> None:
-        programs = load({name: self._image["programs"][name] for name in names}, self._image["btf_ids"], self._map_fds())
-        self._programs |= programs
-        for name in TAILS.keys() & programs.keys():
+        programs = {name: code for name, code in image["programs"].items() if name not in UPROBES}  # those are loaded when they are needed
+        self._programs = load(programs, image["btf_ids"], self._map_fds())
+        for name in TAILS.keys() & self._programs.keys():
             for place in TAILS[name].places:
-                self.maps[TAILS[name].programs].update(struct.pack("<I", place), struct.pack("<i", programs[name]))
+                self.maps[TAILS[name].programs].update(struct.pack("<I", place), struct.pack("<i", self._programs[name]))
 
     def _map_fds(self) -> dict[int, int]:
         return {map_id: m.fd for map_id, m in self.maps.items()}
-
-    def load_later(self) -> None:
-        """Loads what the target does not need from its first instruction on. Raises HostError."""
-        self._load((LATER - UPROBES) & self._image["programs"].keys())
 
     def uprobe(self, name: str, given: int) -> int:
         """Loads a program for uprobes with its constant; the descriptor is the caller's to close. Raises HostError."""
@@ -94,7 +85,7 @@ class Tracing:
 
     def _control(self, census: CensusKind) -> None:
         seed = int.from_bytes(self._seed, "little")
-        self.maps[MapId.CONTROL].update(bytes(4), struct.pack(CONTROL, seed, self._slow_ns, census, self._bulk))
+        self.maps[MapId.CONTROL].update(bytes(4), struct.pack(CONTROL, seed, self._slow_ns, census, self._bulk, self._over))
 
     def attach(self) -> None:
         """Makes the probes live. Nothing is recorded before a process is marked."""
@@ -143,9 +134,9 @@ class Tracing:
         """Takes the probes off and accounts for calls still open; returns their syscall records (none unless details are on)."""
         for link in self._links:
             os.close(link)
-        self._links = []
-        membarrier()
+        self._links, self._over = [], 1
         self._control(CensusKind.CLOSE)
+        membarrier()
         still_open = read_census(self._programs[CENSUS])
         operations, counts = pending(self.maps[MapId.URING], time.clock_gettime_ns(time.CLOCK_MONOTONIC))
         count_pending(counts, self.maps, self.cpus)

@@ -91,7 +91,7 @@ def _extensions(body: bytes, at: int) -> dict[int, bytes]:
 
 
 def _protocols(value: bytes) -> tuple[str, ...]:
-    names = []
+    names: list[str] = []
     at = 2
     while at < len(value) and len(names) < 16:
         names.append(_text(value[at + 1:at + 1 + value[at]]))

@@ -35,4 +35,4 @@ class Record(NamedTuple):
 def unpack(raw: bytes) -> Record:
     """A record as it came out of the ring, with what was reserved and not used behind it."""
     fields = _HEAD.unpack_from(raw)
-    return Record(*fields, raw[_HEAD.size:_HEAD.size + fields[8]])
+    return Record._make((*fields, raw[_HEAD.size:_HEAD.size + fields[8]]))

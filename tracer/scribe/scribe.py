@@ -16,6 +16,7 @@ __all__ = ("Scribe",)
 
 _WIRES = 16384   # sockets that are remembered; what is forgotten is told before
 _ENDS = 16384    # TLS connections of libraries
+_SCHEMES = {(False, False): "http", (False, True): "https", (True, False): "ws", (True, True): "wss"}
 _OWING = 4096    # threads
 _WAITING = 256   # pieces of plaintext that wait until it is known where they were sent
 _TRIES = 8       # pieces of plaintext after which a library whose lengths never fit is not believed
@@ -180,5 +181,5 @@ class Scribe:
             if end is not None:
                 exchange.sock, exchange.library = end.sock, self._name(end.library) if end.library else ""
             if not exchange.scheme:
-                exchange.scheme = ("wss" if exchange.library else "ws") if exchange.protocol == "websocket" else "https" if exchange.library else "http"
+                exchange.scheme = _SCHEMES[exchange.protocol == "websocket", bool(exchange.library)]
         return exchanges

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+from collections.abc import Mapping
 from typing import Any
 
 __all__ = ("kernel_map_bytes", "usage")
@@ -21,10 +22,13 @@ def kernel_map_bytes(fds: list[int]) -> int:
     return total
 
 
-def usage(front_pid: int | None) -> dict[str, Any]:
-    """CPU seconds and peak resident MB of this process since its start, and of the front beside it."""
+def usage(front_pid: int | None, scribe: Mapping[str, float]) -> dict[str, Any]:
+    """CPU seconds and peak resident MB of this process since its start, with those of the scribe if there was one, and of the front beside it."""
     own = resource.getrusage(resource.RUSAGE_SELF)
-    found: dict[str, Any] = {"cpu_s": round(own.ru_utime + own.ru_stime, 4), "peak_rss_mb": round(_peak_kb(os.getpid()) / 1024, 2)}
+    found: dict[str, Any] = {
+        "cpu_s": round(own.ru_utime + own.ru_stime + scribe.get("cpu_s", 0.0), 4),
+        "peak_rss_mb": round(_peak_kb(os.getpid()) / 1024 + scribe.get("peak_rss_mb", 0.0), 2),
+    }
     if front_pid is not None:
         found["launcher_rss_mb"] = round(_peak_kb(front_pid) / 1024, 2)
     return found

@@ -55,8 +55,8 @@ class ScribeLink:
         fds = [theirs.fileno(), *((self._ring[0],) if self._ring else ())]
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-c", code, str(theirs.fileno())], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                pass_fds=fds, env={})
+                [sys.executable, "-I", "-c", code, str(theirs.fileno())], pass_fds=fds, env={},
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         except OSError:
             self.failed = True
             ours.close()
@@ -125,7 +125,7 @@ class ScribeLink:
             self._socket.close()
             self._socket = None
 
-    def finish(self, keep_going: Callable[[], None]) -> None:
+    def finish(self, keep_going: Callable[[], object]) -> None:
         """After the probes are off: waits until all has been read, calling ``keep_going`` meanwhile, and for the end of the process."""
         self.begin()
         if self._process is None:

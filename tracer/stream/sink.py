@@ -11,6 +11,7 @@ import os
 import queue
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from tracer.session.writer import SessionWriter
     from tracer.stream.decode import Columns
     from tracer.stream.harvest import Harvest
+    from tracer.stream.plaintext import Plaintext
+    from tracer.stream.redaction import Redaction
     from tracer.stream.sampler import Sampler
 
 __all__ = ("BATCH", "Sink", "load_libraries")
@@ -38,14 +41,20 @@ def load_libraries() -> None:
     import tracer.session.columns
     import tracer.session.writer
     import tracer.stream.harvest
+    import tracer.stream.redaction
     import tracer.stream.sampler  # noqa: F401
 
 
 class Sink:
     """Takes what the drain thread hands over. ``error`` is set when writing failed; after that everything is thrown away."""
 
-    def __init__(self, tracing: Tracing, file: BinaryIO, meta: dict[str, Any], *, detail: bool) -> None:
+    def __init__(self, tracing: Tracing, file: BinaryIO, meta: dict[str, Any], key: bytes, *, redact: bool, detail: bool) -> None:
+        """``key`` is the redaction's."""
         self._tracing, self._file, self._meta, self._detail = tracing, file, meta, detail
+        self._key, self._redact = key, redact
+        self._redaction: Redaction | None = None
+        self._tls: dict[str, Any] = {}  # the last that the scribe said of TLS
+        self.plaintext: Plaintext | None = None
         self._queue: queue.SimpleQueue[tuple[str, Any, int] | None] = queue.SimpleQueue()
         self._pool: queue.SimpleQueue[mmap.mmap] = queue.SimpleQueue()
         self._buffers, self._limit = 0, _BUFFERS_AT_FIRST
@@ -80,7 +89,7 @@ class Sink:
 
     def put(self, kind: str, data: Any, count: int = 0) -> None:
         """Hands over ``data``: "syscalls" (a buffer), "found"/"open" (census records), "lifecycle", "strings",
-        "sockets", "sockets found" (census records), "payload", "map:NAME"."""
+        "sockets", "sockets found" (census records), "payload", "packed" (the scribe's), "tls" (what it knows), "snapshot"."""
         self._queue.put((kind, data, count))
 
     @property
@@ -117,9 +126,10 @@ class Sink:
     def ledger(self) -> dict[str, Any]:
         """Where every record went: for each lane counted, delivered, sampled_out, lost."""
         lanes: dict[str, dict[str, int]] = {}
+        read_elsewhere = self.plaintext.delivered() if self.plaintext else {}
         missed = self._tracing.missed()
         for lane, (counted, sampled, lost) in self._tracing.lane_counts().items():
-            delivered = self._delivered[lane]
+            delivered = self._delivered[lane] + read_elsewhere.get(lane, 0)
             if lane == "syscalls":
                 counted = self.calls + missed
                 lost += missed
@@ -131,16 +141,19 @@ class Sink:
     def _run(self) -> None:
         from tracer.session.writer import SessionWriter
         from tracer.stream.harvest import Harvest
+        from tracer.stream.redaction import Redaction
         from tracer.stream.sampler import Sampler
 
         keep_heap(_SPARE_HEAP)
         self._limit = _BUFFERS
         self._sampler = Sampler()
+        self._redaction = Redaction(self._key, self._redact, self._learned)
+        self._redaction.learn(self._meta["pid"])
         while (item := self._next()) is not None:
             try:
                 if self._writer is None and self.error is None:
                     self._writer, self._harvest = SessionWriter(self._file), Harvest(self._tracing)
-                    self._write_map("META", self._meta)
+                    self._write_map("META", self._redaction.meta(self._meta))
                 self._handle(*item)
             except Exception as error:  # whatever it is, the drain has to learn of it and the target must not
                 self.error = self.error or error
@@ -169,8 +182,13 @@ class Sink:
             self._sockets(data, slots=kind == "sockets")
         elif kind in ("strings", "payload"):
             self._texts(kind, data)
-        elif kind.startswith("map:"):
-            self._write_map(kind[4:], data)
+        elif kind == "packed":
+            self._write_packed(*data)
+        elif kind == "tls":
+            self._tls = data
+        elif kind == "snapshot":
+            assert self._redaction is not None
+            self._write_map("SNAPSHOT", self._redaction.snapshot(data))
         elif kind == "finish":
             self._finish(*data)
             return
@@ -191,6 +209,24 @@ class Sink:
         assert self._writer is not None
         self._writer.write_map(BlockKind[kind], value)
 
+    def _write_packed(self, kind: int, raw: bytes) -> None:
+        from tracer.session.format import BlockKind
+
+        assert self._writer is not None
+        self._writer.write_packed(BlockKind(kind), raw)
+
+    def _learned(self, variables: dict[str, str]) -> None:
+        if self.plaintext is not None:
+            self.plaintext.learn(variables)
+
+    def _write_tls(self) -> None:
+        """How much was read in clear, by what, and what was taken out of it."""
+        assert self._redaction is not None
+        images = self.plaintext.images() if self.plaintext else []
+        redacted = Counter(self._tls.get("redacted", {})) + Counter(self._redaction.counts)
+        if self._tls or images or redacted:
+            self._write_map("TLS", {**self._tls, "images": images, "redacted": dict(redacted)})
+
     def _write_table(self, kind: str, columns: Columns) -> None:
         from tracer.session.format import BlockKind
 
@@ -210,9 +246,12 @@ class Sink:
         from tracer.stream.decode import lifecycle
 
         assert self._sampler is not None
+        assert self._redaction is not None
         columns = lifecycle(data, slots=slots)
         self._write_table("LIFECYCLE", columns)
         self._delivered["lifecycle"] += len(columns["proc"])
+        for pid in {tgid for kind, tgid in zip(columns["kind"].tolist(), columns["tgid"].tolist()) if kind in (LifeKind.EXEC, LifeKind.FOUND)}:
+            self._redaction.learn(pid)
         for kind, proc, tgid, ended, start_ns in zip(*(columns[name].tolist() for name in ("kind", "proc", "tgid", "process_ended", "start_ns"))):
             if kind in (LifeKind.FORK, LifeKind.FOUND) and proc not in self._alive:
                 self._processes += 1
@@ -244,7 +283,9 @@ class Sink:
     def _texts(self, kind: str, records: list[bytes]) -> None:
         from tracer.stream import decode
 
-        self._write_table(kind.upper(), (decode.strings if kind == "strings" else decode.payload)(records))
+        assert self._redaction is not None
+        columns = self._redaction.strings(decode.strings(records)) if kind == "strings" else decode.payload(records)
+        self._write_table(kind.upper(), columns)
         self._delivered[kind] += len(records)
 
     def _totals(self) -> None:
@@ -257,6 +298,7 @@ class Sink:
     def _checkpoint(self) -> None:
         """Puts totals and ledger on disk, so that a session cut short still knows what it counted."""
         self._totals()
+        self._write_tls()
         self._write_map("LEDGER", self.ledger())
         self._checkpoints += 1
         # Starts the writing to the device now, without waiting, and keeps the session out of the target's page cache.
@@ -268,6 +310,7 @@ class Sink:
         assert self._sampler is not None
         self._samples(self._sampler.last_round(self._alive))
         self._totals()
+        self._write_tls()
         self._write_map("LEDGER", self.ledger())
         self._write_map("TRACER", tracer() | {"session_bytes": self._writer.written})
         self._writer.close(end)

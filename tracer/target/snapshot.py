@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ("open_files", "snapshot", "snapshot_async")
+__all__ = ("open_files", "snapshot", "snapshot_async", "tgids")
 
 _PROCESSES_AT_ONCE = 64  # in one part: a block of the session has a limit
 _ENTRIES_AT_ONCE = 4096
@@ -57,18 +57,23 @@ def open_files(pid: int) -> list[dict[str, Any]]:
     return files
 
 
+def tgids(found: bytes) -> list[int]:
+    """The processes of LIFE_FOUND records."""
+    import struct
+
+    return sorted({struct.unpack_from("<I", found, at + 16)[0] for at in range(0, len(found), 120)})
+
+
 def snapshot_async(found: bytes, then: Callable[[dict[str, Any]], None]) -> threading.Thread:
     """Takes the snapshot of the processes in ``found`` (LIFE_FOUND records) on a thread of its own, beside the drain; returns the thread.
 
     ``then`` is given it in parts.
     """
-    import struct
-
-    tgids = sorted({struct.unpack_from("<I", found, at + 16)[0] for at in range(0, len(found), 120)})
+    pids = tgids(found)
 
     def take() -> None:
-        for first in range(0, len(tgids), _PROCESSES_AT_ONCE):
-            whole = snapshot(tgids[first : first + _PROCESSES_AT_ONCE])
+        for first in range(0, len(pids), _PROCESSES_AT_ONCE):
+            whole = snapshot(pids[first : first + _PROCESSES_AT_ONCE])
             longest = max(map(len, whole.values()))
             for at in range(0, longest, _ENTRIES_AT_ONCE):
                 then({kind: entries[at : at + _ENTRIES_AT_ONCE] for kind, entries in whole.items()})

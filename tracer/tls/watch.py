@@ -1,7 +1,12 @@
 """Watches which files run in traced processes, looks for TLS functions in them, and attaches to those.
 
-A thread of its own: the kernel tells of each file once (lane images), before its code runs for the first time. A file that is known to have such
-functions is attached to while its process is held still, for a few milliseconds, or while it is searched for at most HOLD_S.
+A process of its own, forked from the worker before that has threads: it must be quick, and would wait for Python's lock there. The kernel
+tells of each file once (lane images), before its code runs for the first time. A file with TLS functions is attached to while its process
+is held still, for a few milliseconds, or at most HOLD_S where it has to be searched.
+
+    worker -> watch   {"do": "look", "pids": [..]}, {"do": "judge", "verdicts": {number: bool}}, {"do": "stop"}
+    watch -> worker   {"is": "library", "number": n, "name": ".."}, {"is": "ready"},
+                      {"is": "images", "images": [..], "delivered": n, "problems": [..]}, and as "last" after "stop"
 """
 
 from __future__ import annotations
@@ -11,118 +16,105 @@ import select
 import struct
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from tracer.errors import EbtraceError
 from tracer.kernel.perf import PerfStrings
 from tracer.kernel.ring import StringRing
 from tracer.kernel.tracing import Tracing
 from tracer.kernel.uprobes import attach_uprobe
+from tracer.link import Link
 from tracer.records import IMAGE_KEY, IMAGE_RECORD, MapId, Role
 from tracer.target.hold import Hold
 from tracer.tls import cache
 from tracer.tls.child import Search
-from tracer.tls.found import Found, Function, nothing
+from tracer.tls.found import Found, Function
 from tracer.tls.images import Image, mapped_files, open_image
 
 __all__ = ("TlsWatch",)
 
 _HOLD_S = 0.3       # for as long a process may be held while its file is searched
-_SEARCH_S = 30.0
 _LOOK_MS = 10       # perf buffers wake nobody for a few bytes
 _RECORD = struct.Struct(IMAGE_RECORD)
+_TELLING = ("ssl", "tls", "nss")
 _PROBES = {"enter": "on_tls_enter", "return": "on_tls_return", "more": "on_tls_more", "free": "on_tls_free"}
 
 
-class _Attached(NamedTuple):
-    number: int
-    links: list[int]
-
-
 class TlsWatch:
-    """Attaches as files appear. ``tell`` is given the number and the name of each library that probes were attached to."""
+    """Attaches as files appear. The numbers of libraries are those of their images, from 1 on."""
 
-    def __init__(self, tracing: Tracing, lane: StringRing | PerfStrings, tell: Callable[[int, str], None], *, uretprobes: bool) -> None:
-        self._tracing, self._lane, self._tell, self._uretprobes = tracing, lane, tell, uretprobes
+    def __init__(self, tracing: Tracing, lane: StringRing | PerfStrings, link: Link, *, uretprobes: bool) -> None:
+        self._tracing, self._lane, self._link, self._uretprobes = tracing, lane, link, uretprobes
         self._images: list[dict[str, Any]] = []
-        self._attached: dict[int, _Attached] = {}  # by number of the image
+        self._attached: dict[int, list[int]] = {}  # links by number of the image
         self._seen: set[tuple[int, int]] = set()   # inode and device
         self._programs: dict[tuple[str, int], int] = {}
-        self._processes: deque[int] = deque()
-        self._dropped: deque[int] = deque()
-        self._told, self._tell_end = os.pipe()
+        self._delivered = 0
+        self._problems: list[str] = []
         self._over = False
-        self.delivered = 0
-        self.problems: list[str] = []
-        self._thread = threading.Thread(target=self._run, name="ebtrace-tls", daemon=True)
 
-    def start(self, pids: Iterable[int]) -> None:
-        """Begins; ``pids`` are processes that run already."""
-        self._processes.extend(pids)
-        self._thread.start()
-
-    def judge(self, verdicts: Mapping[int, bool | None]) -> None:
-        """Takes off the probes whose plaintext did not fit what was on the wire."""
-        for number, verdict in verdicts.items():
-            if not 0 < number <= len(self._images):
-                continue
-            image = self._images[number - 1]
-            if verdict is False and image["verified"] is None and number not in self._dropped:
-                self._dropped.append(number)
-                os.write(self._tell_end, b"x")
-            elif verdict and image["verified"] is None:
-                image["verified"] = True
-
-    def images(self) -> list[dict[str, Any]]:
-        """What was found, for the session's TLS map."""
-        return [dict(image) for image in self._images]
-
-    def close(self) -> None:
-        """Takes all probes off. What the kernel told until then is taken in."""
-        self._over = True
-        os.write(self._tell_end, b"x")
-        if self._thread.is_alive():
-            self._thread.join()
-        for fd in (self._told, self._tell_end):
-            os.close(fd)
-
-    def _run(self) -> None:
-        try:
-            self._tracing.load_later()
-        except EbtraceError as error:
-            self.problems.append(f"What is sent and received in clear is not shown: {error.message}.")
+    def run(self) -> None:
+        """Until the worker says stop, or has died."""
         poll = select.poll()
-        poll.register(self._told, select.POLLIN)
-        ring = None if self._tracing.perf else self._tracing.maps[MapId.IMAGES].fd
-        if ring is not None:
-            poll.register(ring, select.POLLIN)
-        while not self._over:
-            self._work()
-            for fd, _ in poll.poll(None if ring is not None and not self._processes else _LOOK_MS):
-                if fd == self._told:
-                    os.read(self._told, 64)
+        poll.register(self._link.fileno(), select.POLLIN)
+        if not self._tracing.perf:
+            poll.register(self._tracing.maps[MapId.IMAGES].fd, select.POLLIN)
+        while not self._over and not self._link.ended:
+            try:
+                self._files()
+                for message in self._link.poll():
+                    self._obey(message)
+            except Exception as error:  # an error nobody foresaw must not pass in silence
+                self._problems.append(f"A TLS library was not looked at: {type(error).__name__}: {error}.")
+                self._tell_images()
+            poll.poll(_LOOK_MS if self._tracing.perf else None)
+        self._delivered += len(self._lane.read(1 << 16))
+        self._tell_images("last")
         self._take_off()
-        self.delivered += len(self._lane.read(1 << 16))
 
-    def _work(self) -> None:
+    def _obey(self, message: dict[str, Any]) -> None:
+        match message["do"]:
+            case "look":
+                for pid in message["pids"]:
+                    for image in mapped_files(pid):
+                        if (image.inode, image.device) in self._seen:
+                            os.close(image.fd)
+                        else:
+                            self._look_at(image, None)
+                self._link.send({"is": "ready"})
+            case "judge":
+                for number, verdict in message["verdicts"].items():
+                    self._judge(int(number), verdict)
+                self._tell_images()
+            case "stop":
+                self._over = True
+
+    def _judge(self, number: int, verdict: bool) -> None:
+        image = self._images[number - 1]
+        image["verified"] = verdict
+        if not verdict and number in self._attached:
+            for link in self._attached.pop(number):
+                os.close(link)
+            image["note"] = "; ".join(filter(None, (image["note"], "what it gave did not fit what was on the wire, so it was dropped")))
+
+    def _tell_images(self, kind: str = "images") -> None:
+        self._link.send({"is": kind, "images": self._images, "delivered": self._delivered, "problems": self._problems})
+
+    def _files(self) -> None:
+        """Files that the kernel has told of. Those whose names speak of TLS come first: it is they who must not run ahead."""
+        fresh: list[tuple[bool, int, Image, int]] = []
         for raw in self._lane.read(256):
-            self.delivered += 1
+            self._delivered += 1
             _, inode, generation, device, _, tgid, _ = _RECORD.unpack_from(raw)
-            image = None if (inode, device) in self._seen else open_image(tgid, inode, device)
+            if (inode, device) in self._seen:
+                continue
+            image = open_image(tgid, inode, device)
             if image is not None:
-                self._look_at(image, tgid)
-            elif (inode, device) not in self._seen:  # the process has gone: whoever runs this file next tells of it again
+                fresh.append((not any(word in image.path for word in _TELLING), len(fresh), image, tgid))
+            else:  # the process has gone: whoever runs this file next tells of it again
                 self._tracing.maps[MapId.IMAGES_SEEN].delete(struct.pack(IMAGE_KEY, inode, device, generation))
-        while self._processes:
-            for image in mapped_files(self._processes.popleft()):
-                if (image.inode, image.device) in self._seen:
-                    os.close(image.fd)
-                else:
-                    self._look_at(image, None)
-        while self._dropped:
-            self._drop(self._dropped.popleft())
+        for _, _, image, tgid in sorted(fresh):
+            self._look_at(image, tgid)
 
     def _look_at(self, image: Image, tgid: int | None) -> None:
         """``tgid``: a process that is about to run it for the first time."""
@@ -135,11 +127,12 @@ class TlsWatch:
                 found = self._await(Search(image.fd), hold)
             if found.library or found.note:
                 self._note(image, found)
+                self._tell_images()
             if found.functions:
                 hold = hold or (Hold(tgid) if tgid is not None else None)
                 self._attach(image, found, len(self._images))
         except (OSError, EbtraceError) as error:
-            self.problems.append(f"TLS in {image.path} is not read: {error}.")
+            self._problems.append(f"TLS in {image.path} is not read: {error}.")
         finally:
             if hold is not None:
                 hold.release()
@@ -152,9 +145,6 @@ class TlsWatch:
             if hold is not None and waited > _HOLD_S:
                 hold.release()
                 hold = None
-            if waited > _SEARCH_S or self._over:
-                running.stop()
-                return nothing("the search for TLS functions took too long")
             time.sleep(0.002)
         return found
 
@@ -166,7 +156,7 @@ class TlsWatch:
 
     def _attach(self, image: Image, found: Found, number: int) -> None:
         path, links, missing = f"/proc/self/fd/{image.fd}", [], []
-        self._tell(number, found.library)
+        self._link.send({"is": "library", "number": number, "name": found.library})
         try:
             for function in found.functions:
                 role = Role[function.role.upper()]
@@ -184,7 +174,8 @@ class TlsWatch:
         self._images[number - 1]["attached_ns"] = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
         if missing:
             self._images[number - 1]["note"] += f"; not every way out of {', '.join(missing)} is known"
-        self._attached[number] = _Attached(number, links)
+        self._attached[number] = links
+        self._tell_images()
 
     def _returns(self, path: str, function: Function, role: Role, number: int, links: list[int]) -> bool:
         """Probes the function's end, before its beginning. Go moves its stacks, on which a uretprobe would leave its mark."""
@@ -208,21 +199,10 @@ class TlsWatch:
             program = self._program("more", role, 0)
             self._tracing.maps[MapId.TLS_TAILS].update(struct.pack("<I", role), struct.pack("<i", program))
 
-    def _drop(self, number: int) -> None:
-        attached = self._attached.pop(number, None)
-        if attached is None:
-            return
-        for link in attached.links:
-            os.close(link)
-        image = self._images[number - 1]
-        image["verified"] = False
-        image["note"] = "; ".join(filter(None, (image["note"], "what it gave did not fit what was on the wire, so it was dropped")))
-
     def _take_off(self) -> None:
-        for attached in self._attached.values():
-            for link in attached.links:
-                os.close(link)
-        self._attached.clear()
-        for program in self._programs.values():
-            os.close(program)
-        self._programs.clear()
+        """The kernel waits for all CPUs at each one (a tenth of a second on a busy machine), but for several at once no longer."""
+        threads = [threading.Thread(target=os.close, args=(link,)) for links in self._attached.values() for link in links]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()

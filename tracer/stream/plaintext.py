@@ -1,0 +1,105 @@
+"""What is sent and received in clear, on the worker's side: the scribe that reads it, and the watch that finds TLS libraries."""
+
+from __future__ import annotations
+
+import os
+import select
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tracer.kernel.tracing import Tracing
+from tracer.records import MapId
+from tracer.stream.lanes import Lanes
+from tracer.stream.scribe import ScribeLink
+from tracer.stream.watching import WatchLink
+
+__all__ = ("READABLE", "Plaintext", "environment")
+
+READABLE = 8  # times --max-body: so much is kept of what people read, JSON and event streams, and so much leaves the kernel of any message
+_HEADS = 1 << 16  # bytes that leave the kernel in any case: the heads of messages
+
+
+class Plaintext:
+    """The plaintext of one session."""
+
+    def __init__(self, tracing: Tracing, lanes: Lanes, sizes: Mapping[str, int], order: Mapping[str, Any], key: bytes, put: Callable[..., None],
+                 watch: WatchLink | None) -> None:
+        """``put`` takes what is to be written, as `Sink.put` does; ``key`` is the redaction's."""
+        ring = None if tracing.perf else (tracing.maps[MapId.PLAINTEXT].fd, sizes["plaintext"])
+        told = {"key": key, "redact": order.get("redact", True), "max_body": order.get("max_body", 0)}
+        self._scribe = ScribeLink(lanes.plaintext, ring, told, put)
+        self._watch = watch
+
+    @staticmethod
+    def bulk(max_body: int) -> int:
+        """Bytes of one message that leave the kernel in large pieces."""
+        return max(READABLE * max_body, _HEADS)
+
+    def _library(self, number: int, name: str) -> None:
+        self._scribe.tell({"library": [number, name]})
+
+    @property
+    def ready(self) -> bool:
+        """Whether processes that ran at the beginning have been looked at."""
+        return self._watch is None or self._watch.ready
+
+    def start(self, pids: list[int], poll: select.epoll) -> None:
+        """Begins; ``pids`` run already. ``poll`` wakes the caller."""
+        if self._watch is not None:
+            poll.register(self._watch.fileno(), select.EPOLLIN)
+            self._watch.look(pids)
+
+    def learn(self, variables: dict[str, str]) -> None:
+        """Any thread: the environment of a traced process, whose secrets are to be found in what it says."""
+        self._scribe.tell({"variables": variables})
+
+    def step(self, poll: select.epoll) -> None:
+        """Passes on what is there, without waiting; ``poll`` wakes the caller for more."""
+        fd = self._scribe.begin()
+        if fd is not None:
+            poll.register(fd, select.EPOLLIN)
+        self._scribe.step()
+        if self._watch is not None:
+            self._watch.step(self._library)
+            self._watch.judge(self._scribe.verdicts)
+
+    def stop(self) -> None:
+        """After the trace: nothing is read any more."""
+        if self._watch is not None:
+            self._watch.stop(self._library)
+
+    def finish(self, keep_going: Callable[[], object]) -> None:
+        """After all probes are off: waits until all that was said is written."""
+        self._scribe.finish(keep_going)
+
+    def delivered(self) -> dict[str, int]:
+        """Records taken in, by lane."""
+        return {"plaintext": self._scribe.records, "images": self._watch.delivered if self._watch else 0}
+
+    def images(self) -> list[dict[str, Any]]:
+        """Files with TLS functions."""
+        verdicts = self._scribe.verdicts
+        images = self._watch.images if self._watch else []
+        return [{**image, "verified": verdicts.get(number, image["verified"])} for number, image in enumerate(images, 1)]
+
+    @property
+    def usage(self) -> dict[str, float]:
+        """What the scribe took, once it has ended: cpu_s, peak_rss_mb."""
+        return self._scribe.usage
+
+    @property
+    def problems(self) -> list[str]:
+        """Sentences for the user."""
+        failed = ["The process that reads what was said in clear has died: HTTP is missing from then on."] if self._scribe.failed else []
+        return (self._watch.problems if self._watch else []) + failed
+
+
+def environment(pid: int) -> dict[str, str]:
+    """The variables that a process was started with; empty if they cannot be read."""
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            block = file.read(1 << 20)
+    except OSError:
+        return {}
+    pairs = (os.fsdecode(entry).partition("=") for entry in block.split(b"\0"))
+    return {name: value for name, equal, value in pairs if equal}

@@ -1,0 +1,99 @@
+"""The worker's side of the TLS watch (tracer/tls/watch.py): forks it, passes on what it says, takes it down."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from tracer.kernel.perf import PerfStrings
+from tracer.kernel.ring import StringRing
+from tracer.kernel.tracing import Tracing
+from tracer.link import Link
+from tracer.records import MapId
+
+__all__ = ("WatchLink",)
+
+_PATIENCE_S = 10.0
+
+
+class WatchLink:
+    """One watch. ``images``, ``delivered`` and ``problems`` are as it told them last; ``ready``: it has looked at what ran at the beginning."""
+
+    def __init__(self, tracing: Tracing, ring_bytes: int, foreign: list[int], lane: PerfStrings | None = None, *, uretprobes: bool) -> None:
+        """Forks. ``foreign``: descriptors that are not the watch's business. ``lane``: perf buffers in the place of a BPF ring buffer."""
+        ours, theirs = socket.socketpair()
+        self._pid = os.fork()
+        if not self._pid:
+            self._live(tracing, ring_bytes, [*foreign, ours.fileno()], lane, theirs, uretprobes)
+        theirs.close()
+        self._link = Link(ours)
+        self.ready = False
+        self.images: list[dict[str, Any]] = []
+        self.delivered = 0
+        self.problems: list[str] = []
+        self._judged: dict[int, bool] = {}
+
+    @staticmethod
+    def _live(tracing: Tracing, size: int, foreign: list[int], lane: PerfStrings | None, connection: socket.socket, uretprobes: bool) -> None:
+        try:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            for fd in foreign:
+                os.close(fd)
+            with suppress(OSError):  # what it has to do is short, and then must not wait for whatever keeps the machine busy
+                os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(1))
+            from tracer.tls.watch import TlsWatch
+
+            images = lane or StringRing(tracing.maps[MapId.IMAGES].fd, size)
+            TlsWatch(tracing, images, Link(connection), uretprobes=uretprobes).run()
+        finally:
+            os._exit(0)
+
+    def fileno(self) -> int:
+        """Readable when it has said something."""
+        return self._link.fileno()
+
+    def look(self, pids: list[int]) -> None:
+        """Has it look at what these processes run already."""
+        self._link.send({"do": "look", "pids": pids})
+
+    def judge(self, verdicts: dict[int, bool | None]) -> None:
+        """Which libraries to believe: what was decided is passed on once."""
+        fresh = {number: verdict for number, verdict in verdicts.items() if verdict is not None and number not in self._judged and number > 0}
+        if fresh:
+            self._judged |= fresh
+            self._link.send({"do": "judge", "verdicts": fresh})
+
+    def step(self, library: Callable[[int, str], None]) -> None:
+        """Takes in what it has said; ``library`` is given the number and the name of each one that it attached to."""
+        for message in self._link.poll():
+            self._take(message, library)
+
+    def _take(self, message: dict[str, Any], library: Callable[[int, str], None]) -> None:
+        match message["is"]:
+            case "library":
+                library(message["number"], message["name"])
+            case "ready":
+                self.ready = True
+            case "images" | "last":
+                self.images, self.delivered, self.problems = message["images"], message["delivered"], message["problems"]
+
+    def stop(self, library: Callable[[int, str], None]) -> None:
+        """After the trace: waits for its last word. Taking its probes off takes it a while longer; they do nothing any more."""
+        self._link.send({"do": "stop"})
+        while (message := self._link.wait(_PATIENCE_S)) is not None:
+            self._take(message, library)
+            if message["is"] == "last":
+                break
+        self._link.close()
+
+    def end(self) -> None:
+        """Takes it down; its probes go with it."""
+        self._link.close()
+        if self._pid:
+            os.kill(self._pid, signal.SIGKILL)
+            os.waitpid(self._pid, 0)
+            self._pid = 0
