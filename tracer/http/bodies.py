@@ -26,7 +26,10 @@ def body_limit(content_type: str, max_body: int) -> int:
 class Body:
     """A body under way. ``wire`` counts its bytes without chunks and padding; ``errors`` says what is wrong with it."""
 
-    __slots__ = ("_budget", "_decoders", "_encoding", "_hole", "_limit", "_lost", "_output", "_work", "charge", "cut", "errors", "kept", "length", "marks", "wire")
+    __slots__ = (
+        "_budget", "_decoders", "_encoding", "_hole", "_limit", "_lost", "_open", "_output", "_work",
+        "charge", "cut", "errors", "kept", "length", "marks", "wire",
+    )
 
     def __init__(self, encoding: str, content_type: str, max_body: int, budget: Budget) -> None:
         self.wire = 0
@@ -38,6 +41,7 @@ class Body:
         self.charge = 0
         self._budget = budget
         self._limit = body_limit(content_type, max_body)
+        self._open = True  # more is kept
         self._lost = 0  # bytes that were not seen and would have been kept
         self._hole = 0  # where the first of them was, in ``kept``
         self._work = 0
@@ -57,25 +61,32 @@ class Body:
         self.wire += size
         if self._decoders:
             self._decode(data, at_ns)
-        elif self.length is not None:
+            return
+        if self.length is not None:
             self.length += size
-            if not self.cut:
-                self._keep(data, at_ns)
+        if self._open:
+            self._keep(data, at_ns)
 
     def skip(self, length: int) -> None:
         """So many bytes were sent and are not known."""
         self.wire += length
         if not length:
             return
-        if len(self.kept) >= self._limit:
-            self.cut = True  # behind the limit nothing is missed
-        if not self.cut:
+        if len(self.kept) >= self._limit:  # behind the limit nothing is missed
+            self.cut, self._open = True, False
+        elif self._open:
             self._hole = self._hole if self._lost else len(self.kept)
             self._lost += length
         if self._decoders:
             self._give_up()
         elif self.length is not None:
             self.length += length  # what follows is kept: half an answer is better than none
+
+    def tear(self) -> None:
+        """Nobody knows how many bytes are missing here, if any."""
+        if self._decoders:
+            self._give_up()
+        self.length, self.cut = None, True
 
     def finish(self, whole: bool) -> bytes:
         """The end, and what was kept. ``whole``: all bytes were sent."""
@@ -93,8 +104,7 @@ class Body:
         """Keep less, because all bodies together take too much."""
         if self._decoders:
             self._give_up()
-        self.cut = True
-        self._limit = 0
+        self.cut, self._open = True, False
         del self.kept[len(self.kept) // 2:]
         while self.marks and self.marks[-1][0] >= len(self.kept):
             self.marks.pop()
@@ -105,7 +115,7 @@ class Body:
     def _keep(self, data: bytes, at_ns: int) -> None:
         at, room = len(self.kept), self._limit - len(self.kept)
         if room < len(data):
-            self.cut = True
+            self.cut, self._open = True, False
             data = data[:room]
         if not data:
             return
@@ -124,7 +134,7 @@ class Body:
             for piece in self._pieces(data, self._decoders):
                 self._output += len(piece)
                 self._keep(piece, at_ns)
-                if self.cut or self._work > _WORK + 4 * self._limit:
+                if not self._open or self._work > _WORK + 4 * self._limit:
                     self._stop()
                     return
             if self._work > _WORK + 4 * self._limit:
@@ -159,4 +169,4 @@ class Body:
     def _give_up(self) -> None:
         self._decoders = []
         self.length = None
-        self.cut = True
+        self.cut, self._open = True, False
