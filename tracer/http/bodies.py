@@ -14,6 +14,8 @@ __all__ = ("Body", "body_limit")
 _MARK_BYTES = 120  # a tuple with two numbers
 _DECODER_BYTES = 64 << 10  # about what zlib takes; others take what they have put out, up to their windows
 _WORK = 16 << 20  # bytes between stacked encodings that are suffered besides what is kept
+_SLICE = 1 << 10  # bytes that are unpacked at a time: behind a mistake, what was unpacked of a slice is lost
+_RAW = 1 << 10  # bytes that are remembered for it
 _BOMB = 100  # times larger than what was sent: no text is packed so well
 
 
@@ -27,7 +29,7 @@ class Body:
     """A body under way. ``wire`` counts its bytes without chunks and padding; ``errors`` says what is wrong with it."""
 
     __slots__ = (
-        "_budget", "_decoders", "_encoding", "_hole", "_limit", "_lost", "_open", "_output", "_work",
+        "_budget", "_decoders", "_encoding", "_hole", "_limit", "_lost", "_open", "_output", "_raw", "_work",
         "charge", "cut", "errors", "kept", "length", "marks", "wire",
     )
 
@@ -47,6 +49,7 @@ class Body:
         self._work = 0
         self._output = 0
         self._encoding = encoding[:80]
+        self._raw = b""  # what came while nothing was unpacked: it may turn out not to be compressed
         self._decoders: list[Decoder] = []
         if encoding:
             self._decoders, unknown = decoders(encoding)
@@ -97,7 +100,7 @@ class Body:
         if self._lost:
             self.errors.append(f"{self._lost} bytes are missing at {self._hole}")
         self._decoders = []
-        self._budget.release(self)
+        self._budget.release(self)  # what is kept belongs to whoever reads exchanges now
         return bytes(self.kept)
 
     def halve(self) -> None:
@@ -130,26 +133,30 @@ class Body:
         if not self._limit:
             self._give_up()
             return
+        size = len(data)
         try:
-            for piece in self._pieces(data, self._decoders):
-                self._output += len(piece)
-                self._keep(piece, at_ns)
+            for at in range(0, size, _SLICE):
+                for piece in self._pieces(data[at:at + _SLICE], self._decoders):
+                    self._output += len(piece)
+                    self._keep(piece, at_ns)
+                    if not self._open:
+                        break
                 if not self._open or self._work > _WORK + 4 * self._limit:
-                    self._stop()
+                    self._stop(self.wire - size + min(size, at + _SLICE))
                     return
-            if self._work > _WORK + 4 * self._limit:
-                self._stop()
-            elif self._decoders:
-                self.length = self._output
+            self.length = self._output
         except FAILURES:
-            self.errors.append(f"cannot be decompressed ({self._encoding})" + ("" if self._output else ", kept as it is"))
-            if self._output:
-                self._give_up()
+            raw = self._raw + data
+            lies = not self._output and len(raw) == self.wire  # many servers name an encoding that they do not use
+            self.errors.append(f"cannot be decompressed ({self._encoding})" + (", kept as it is" if lies else ""))
+            if lies:
+                self._decoders, self.length = [], self.wire
+                self._keep(raw, at_ns)
             else:
-                self._decoders = []  # many servers name an encoding that they do not use
-                self.length = self.wire
-                self._keep(data, at_ns)
-                self.cut = self.cut or self.wire > len(data)
+                self._give_up()
+        else:
+            if not self._output and len(self._raw) < _RAW:
+                self._raw += data[:_RAW]
 
     def _pieces(self, data: bytes, stages: Sequence[Decoder]) -> Iterator[bytes]:
         for piece in stages[0].pieces(data):
@@ -161,8 +168,8 @@ class Body:
                 return
             yield from self._pieces(piece, stages[1:])
 
-    def _stop(self) -> None:
-        if max(self._output, self._work) > _BOMB * self.wire:
+    def _stop(self, read: int) -> None:
+        if max(self._output, self._work) > _BOMB * read:
             self.errors.append(f"compressed more than {_BOMB} times, read up to the limit")
         self._give_up()
 

@@ -201,7 +201,7 @@ class Reader:
             self._state = self._doubt if frame.doubtful else self._believed
 
     def _finish(self, at_ns: int, errors: list[str], trailers: bytes = b"") -> None:
-        fields = parse_fields(trailers, self._errors)
+        fields = parse_fields(trailers, self._errors) if trailers else []
         self._buffer.clear()
         self._state = self._start
         self._owner.end(self, at_ns, fields, self._errors + errors)
