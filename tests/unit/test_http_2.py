@@ -34,6 +34,13 @@ def test_a_request_and_its_response() -> None:
     assert exchange.url == "https://a.test/v1?x=1"
 
 
+@pytest.mark.parametrize("step", [1, 1 << 20])
+def test_a_server_that_speaks_first(step: int) -> None:
+    talk = [START[1], (True, PREFACE), (True, frame(4, 0, 0)), (True, frame(1, 5, 1, Encoder().encode(ASK))), (False, frame(1, 5, 1, b"\x88"))]
+    [exchange] = observe(talk, cuts=lambda call: range(0, 100, step))
+    assert (exchange.target, exchange.side, exchange.status, exchange.errors) == ("/p", "client", 200, [])
+
+
 def test_many_streams_at_once() -> None:
     peers = Peers()
     for number in range(53):

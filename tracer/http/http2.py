@@ -34,7 +34,8 @@ class Http2:
         self._connection = connection
         self._client_sent = client_sent
         self._joined = joined
-        self._preface = b"" if joined else PREFACE
+        # What may still come of the client's preface. The server may speak first, and then it is taken for a connection joined in the middle.
+        self._openings = {sent: b"" if sent == torn else PREFACE for sent in (True, False)}
         self._cutters = {sent: Cutter(self, sent, sent == torn) for sent in (True, False)}
         self._decoders = {sent: FieldDecoder(not joined) for sent in (True, False)}
         self._blocks: dict[bool, tuple[int, int, bytes] | None] = {True: None, False: None}  # stream, flags, what came so far
@@ -55,15 +56,12 @@ class Http2:
     def feed(self, piece: Piece) -> None:
         """Read on."""
         cutter, data = self._cutters[piece.sent], piece.data
-        if self._preface and piece.sent == self._client_sent:
-            head = data[:len(self._preface)]
-            if self._preface.startswith(head):
-                self._preface, data = self._preface[len(head):], data[len(head):]
-            else:
-                self._preface = b""
+        if data and self._openings[piece.sent]:
+            data = self._opening(piece.sent, data)
         if data:
             cutter.feed(data, piece.at_ns)
         if piece.gap:
+            self._openings[piece.sent] = b""
             cutter.gap(piece.gap, piece.at_ns)
 
     def ended(self, at_ns: int | None, why: str) -> None:
@@ -104,6 +102,18 @@ class Http2:
                 half.body.tear()
             if stream.sockets is not None:
                 stream.sockets.lose(sent, at_ns)
+
+    def _opening(self, sent: bool, data: bytes) -> bytes:
+        awaited = self._openings[sent]
+        head = data[:len(awaited)]
+        if not awaited.startswith(head):
+            self._openings[sent] = b""
+            return PREFACE[:len(PREFACE) - len(awaited)] + data
+        self._openings[sent] = awaited[len(head):]
+        if len(head) == len(awaited) and self._client_sent in (None, sent):
+            self._client_sent, self._joined = sent, False
+            self._decoders[sent] = FieldDecoder(whole=True)
+        return data[len(head):]
 
     def _stream(self, number: int, at_ns: int) -> Stream | None:
         found = self._streams.get(number)
