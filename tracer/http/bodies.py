@@ -14,6 +14,8 @@ __all__ = ("Body", "body_limit")
 _MARK_BYTES = 120  # a tuple with two numbers
 _DECODER_BYTES = 64 << 10  # about what zlib takes; others take what they have put out, up to their windows
 _WORK = 16 << 20  # bytes between stacked encodings that are suffered besides what is kept
+_SLICE = 1 << 10  # bytes that are unpacked at a time: behind a mistake, what was unpacked of a slice is lost
+_RAW = 1 << 10  # bytes that are remembered for it
 _BOMB = 100  # times larger than what was sent: no text is packed so well
 
 
@@ -26,7 +28,10 @@ def body_limit(content_type: str, max_body: int) -> int:
 class Body:
     """A body under way. ``wire`` counts its bytes without chunks and padding; ``errors`` says what is wrong with it."""
 
-    __slots__ = ("_budget", "_decoders", "_encoding", "_hole", "_limit", "_lost", "_output", "_work", "charge", "cut", "errors", "kept", "length", "marks", "wire")
+    __slots__ = (
+        "_budget", "_decoders", "_encoding", "_hole", "_limit", "_lost", "_open", "_output", "_raw", "_work",
+        "charge", "cut", "errors", "kept", "length", "marks", "wire",
+    )
 
     def __init__(self, encoding: str, content_type: str, max_body: int, budget: Budget) -> None:
         self.wire = 0
@@ -38,11 +43,13 @@ class Body:
         self.charge = 0
         self._budget = budget
         self._limit = body_limit(content_type, max_body)
+        self._open = True  # more is kept
         self._lost = 0  # bytes that were not seen and would have been kept
         self._hole = 0  # where the first of them was, in ``kept``
         self._work = 0
         self._output = 0
         self._encoding = encoding[:80]
+        self._raw = b""  # what came while nothing was unpacked: it may turn out not to be compressed
         self._decoders: list[Decoder] = []
         if encoding:
             self._decoders, unknown = decoders(encoding)
@@ -57,25 +64,32 @@ class Body:
         self.wire += size
         if self._decoders:
             self._decode(data, at_ns)
-        elif self.length is not None:
+            return
+        if self.length is not None:
             self.length += size
-            if not self.cut:
-                self._keep(data, at_ns)
+        if self._open:
+            self._keep(data, at_ns)
 
     def skip(self, length: int) -> None:
         """So many bytes were sent and are not known."""
         self.wire += length
         if not length:
             return
-        if len(self.kept) >= self._limit:
-            self.cut = True  # behind the limit nothing is missed
-        if not self.cut:
+        if len(self.kept) >= self._limit:  # behind the limit nothing is missed
+            self.cut, self._open = True, False
+        elif self._open:
             self._hole = self._hole if self._lost else len(self.kept)
             self._lost += length
         if self._decoders:
             self._give_up()
         elif self.length is not None:
             self.length += length  # what follows is kept: half an answer is better than none
+
+    def tear(self) -> None:
+        """Nobody knows how many bytes are missing here, if any."""
+        if self._decoders:
+            self._give_up()
+        self.length, self.cut = None, True
 
     def finish(self, whole: bool) -> bytes:
         """The end, and what was kept. ``whole``: all bytes were sent."""
@@ -86,15 +100,14 @@ class Body:
         if self._lost:
             self.errors.append(f"{self._lost} bytes are missing at {self._hole}")
         self._decoders = []
-        self._budget.release(self)
+        self._budget.release(self)  # what is kept belongs to whoever reads exchanges now
         return bytes(self.kept)
 
     def halve(self) -> None:
         """Keep less, because all bodies together take too much."""
         if self._decoders:
             self._give_up()
-        self.cut = True
-        self._limit = 0
+        self.cut, self._open = True, False
         del self.kept[len(self.kept) // 2:]
         while self.marks and self.marks[-1][0] >= len(self.kept):
             self.marks.pop()
@@ -105,7 +118,7 @@ class Body:
     def _keep(self, data: bytes, at_ns: int) -> None:
         at, room = len(self.kept), self._limit - len(self.kept)
         if room < len(data):
-            self.cut = True
+            self.cut, self._open = True, False
             data = data[:room]
         if not data:
             return
@@ -120,26 +133,30 @@ class Body:
         if not self._limit:
             self._give_up()
             return
+        size = len(data)
         try:
-            for piece in self._pieces(data, self._decoders):
-                self._output += len(piece)
-                self._keep(piece, at_ns)
-                if self.cut or self._work > _WORK + 4 * self._limit:
-                    self._stop()
+            for at in range(0, size, _SLICE):
+                for piece in self._pieces(data[at:at + _SLICE], self._decoders):
+                    self._output += len(piece)
+                    self._keep(piece, at_ns)
+                    if not self._open:
+                        break
+                if not self._open or self._work > _WORK + 4 * self._limit:
+                    self._stop(self.wire - size + min(size, at + _SLICE))
                     return
-            if self._work > _WORK + 4 * self._limit:
-                self._stop()
-            elif self._decoders:
-                self.length = self._output
+            self.length = self._output
         except FAILURES:
-            self.errors.append(f"cannot be decompressed ({self._encoding})" + ("" if self._output else ", kept as it is"))
-            if self._output:
-                self._give_up()
+            raw = self._raw + data
+            lies = not self._output and len(raw) == self.wire  # many servers name an encoding that they do not use
+            self.errors.append(f"cannot be decompressed ({self._encoding})" + (", kept as it is" if lies else ""))
+            if lies:
+                self._decoders, self.length = [], self.wire
+                self._keep(raw, at_ns)
             else:
-                self._decoders = []  # many servers name an encoding that they do not use
-                self.length = self.wire
-                self._keep(data, at_ns)
-                self.cut = self.cut or self.wire > len(data)
+                self._give_up()
+        else:
+            if not self._output and len(self._raw) < _RAW:
+                self._raw += data[:_RAW]
 
     def _pieces(self, data: bytes, stages: Sequence[Decoder]) -> Iterator[bytes]:
         for piece in stages[0].pieces(data):
@@ -151,12 +168,12 @@ class Body:
                 return
             yield from self._pieces(piece, stages[1:])
 
-    def _stop(self) -> None:
-        if max(self._output, self._work) > _BOMB * self.wire:
+    def _stop(self, read: int) -> None:
+        if max(self._output, self._work) > _BOMB * read:
             self.errors.append(f"compressed more than {_BOMB} times, read up to the limit")
         self._give_up()
 
     def _give_up(self) -> None:
         self._decoders = []
         self.length = None
-        self.cut = True
+        self.cut, self._open = True, False

@@ -102,7 +102,8 @@ class _Brotli:
         while True:
             if out:
                 yield out
-            if self._inner.is_finished() or self._inner.can_accept_more_data():
+            # All input may be consumed, and there is more output nevertheless: only a piece below the limit says that there is not.
+            if self._inner.is_finished() or (self._inner.can_accept_more_data() and len(out) < _PIECE):
                 return
             out = self._inner.process(b"", output_buffer_limit=_PIECE)
 

@@ -44,6 +44,11 @@ class Engine:
         self._held = 0
         self._lines: OrderedDict[int, _Line] = OrderedDict()
 
+    @property
+    def held(self) -> int:
+        """Bytes of memory that unfinished exchanges take, about."""
+        return self._held + self._budget.total
+
     def feed(self, segment: Segment) -> list[Exchange]:
         """Read the next segment of a connection; the exchanges that it completes."""
         line = self._lines.get(segment.connection)
@@ -56,6 +61,8 @@ class Engine:
         connection.proc, connection.tid = segment.proc, segment.tid
         data, length = segment.data, max(segment.length, len(segment.data))
         expected = line.positions[segment.sent]
+        if expected is None and not isinstance(line.talk, Watch):
+            expected = 0  # the other direction has shown what this is: here the beginning is missing
         if expected is not None and segment.position != expected:
             if segment.position > expected:
                 self._read(line, Piece(segment.sent, b"", segment.position - expected, segment.at_ns))

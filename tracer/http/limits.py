@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ("BODIES", "BLOCK", "CONNECTIONS", "FIELDS", "HEAD", "HELD", "LINE", "MARKS", "MESSAGES", "NOT_HTTP", "PARKED", "PIPELINE", "READABLE", "STREAMS")
+__all__ = (
+    "BODIES", "BLOCK", "CONNECTIONS", "FIELDS", "HEAD", "HELD", "LINE", "MARKS", "MESSAGES", "NOT_HTTP", "PARKED", "PIPELINE", "READABLE", "STREAMS",
+)
 
 HEAD = 256 << 10  # bytes of the head of a message, or of its trailers
 LINE = 64 << 10  # bytes of a request line while it is not known whether it is HTTP

@@ -44,7 +44,6 @@ class Reader:
     def __init__(self, owner: Owner, of_request: bool, lost: bool) -> None:
         self.of_request = of_request
         self.stopped = False
-        self.unread = 0  # bytes between messages that are part of none
         self.broken = False  # bytes were lost since the last head: messages may be missing
         self.body: Body | None = None
         self._owner = owner
@@ -156,7 +155,6 @@ class Reader:
         before = len(self._buffer)
         self._buffer += data[at:at + HEAD - before]
         if before < 64 and not starts_message(bytes(self._buffer[:64]), of_request=self.of_request):
-            self.unread += before
             self._buffer.clear()
             self.broken = True
             self._state = self._lost
@@ -203,7 +201,7 @@ class Reader:
             self._state = self._doubt if frame.doubtful else self._believed
 
     def _finish(self, at_ns: int, errors: list[str], trailers: bytes = b"") -> None:
-        fields = parse_fields(trailers, self._errors)
+        fields = parse_fields(trailers, self._errors) if trailers else []
         self._buffer.clear()
         self._state = self._start
         self._owner.end(self, at_ns, fields, self._errors + errors)
@@ -309,7 +307,6 @@ class Reader:
         found = message_start(looked, of_request=self.of_request)
         if found < 0:
             self._buffer[:] = looked[-_TAIL:]
-            self.unread += len(data) - at
             return len(data)
         self._buffer.clear()
         self._began_ns = at_ns

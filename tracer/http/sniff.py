@@ -7,7 +7,7 @@ from enum import Enum
 
 from tracer.http.limits import LINE
 
-__all__ = ("PREFACE", "Guess", "frames_plausible", "guess", "message_start", "starts_message")
+__all__ = ("PREFACE", "Guess", "frame_length", "frames_plausible", "guess", "message_start", "starts_message")
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _METHODS = (
@@ -77,19 +77,26 @@ def message_start(data: bytes, *, of_request: bool) -> int:
     return found.start() if found else -1
 
 
-def _plausible(data: bytes, at: int) -> int:
-    """Length of the frame whose head is at ``at``, -1 if there can be none. The head has at least 9 bytes there."""
+def frame_length(data: bytes, at: int) -> int:
+    """Length of the frame whose head, all 9 bytes of it, is at ``at``; -1 if no peer would accept it."""
     length = data[at] << 16 | data[at + 1] << 8 | data[at + 2]
-    kind, flags, stream = data[at + 3], data[at + 4], int.from_bytes(data[at + 5:at + 9], "big")
-    if length > _FRAME_MAX or kind > 9 or flags & ~_FLAGS[kind] or stream >> 31:
+    kind, stream = data[at + 3], int.from_bytes(data[at + 5:at + 9], "big") & 0x7FFFFFFF
+    if length > _FRAME_MAX or length != _FIXED.get(kind, length):
         return -1
-    if kind in _FIXED and length != _FIXED[kind]:
+    if (kind == 4 and length % 6) or (kind == 7 and length < 8):
         return -1
-    if (kind == 4 and (length % 6 or length > 600 or (flags and length))) or (kind == 7 and length < 8):
+    if kind in (4, 6, 7):
+        return -1 if stream else length
+    return -1 if not stream and kind < 10 and kind != 8 else length
+
+
+def _plausible(data: bytes, at: int) -> int:
+    # What everyone really sends is narrower than what has to be accepted.
+    kind, flags = data[at + 3], data[at + 4]
+    if kind > 9 or flags & ~_FLAGS[kind] or data[at + 5] & 0x80:
         return -1
-    if (kind in (4, 6, 7) and stream) or (kind not in (4, 6, 7, 8) and not stream):
-        return -1
-    return length
+    length = frame_length(data, at)
+    return -1 if kind == 4 and (length > 600 or (flags and length)) else length
 
 
 def frames_plausible(data: bytes, at: int = 0) -> Guess:

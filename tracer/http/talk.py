@@ -75,8 +75,10 @@ def note(exchange: Exchange, error: str) -> None:
 
 
 def put_body(exchange: Exchange, body: Body | None, which: str, whole: bool) -> None:
-    """Move a body into its exchange. ``which``: request or response."""
+    """Move a body into its exchange, none if there is none. ``which``: request or response; ``whole``: its end was seen."""
     if body is None:
+        if whole:
+            exchange.request_length, exchange.response_length = (0, exchange.response_length) if which == "request" else (exchange.request_length, 0)
         return
     kept = body.finish(whole)
     if which == "request":

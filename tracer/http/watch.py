@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tracer.http.http1 import Http1
+from tracer.http.http2 import Http2
 from tracer.http.sniff import Guess, guess, message_start
 from tracer.http.talk import Connection, Piece, Talk
 
@@ -81,4 +82,8 @@ class Watch:
         self._connection.switch(self._reader(found, piece.sent, other.unread > 0), rest)
 
     def _reader(self, found: Guess, sent: bool, lost: bool) -> Talk:
+        if found is Guess.PREFACE:
+            return Http2(self._connection, sent, joined=False)
+        if found is Guess.FRAMES:
+            return Http2(self._connection, None, joined=True, torn=not sent if lost else None)
         return Http1(self._connection, sent == (found is Guess.REQUEST), lost)
