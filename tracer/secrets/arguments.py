@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from tracer.secrets.fields import form_spans, json_spans
 from tracer.secrets.headers import header_spans
+from tracer.secrets.named import named_spans
 from tracer.secrets.names import argument_level, is_secret
 from tracer.secrets.spans import Span, is_tag
-from tracer.secrets.texts import assignment_spans, line_spans, url_spans
+from tracer.secrets.texts import line_spans, userinfo_spans
 
 __all__ = ("SUSPICIOUS", "argument_spans")
 
@@ -38,11 +38,11 @@ def _word(word: bytes, before: bytes, kind: str, curl: bool) -> Iterator[Span]:
     if not word or is_tag(word):
         return
     if match := _OPTION.match(word):
-        level = argument_level(match[1].decode("latin-1"))
+        level = argument_level(match[1])
         if not is_tag(match[2]) and is_secret(level, match[2]):
             yield Span(match.start(2), match.end(2), match[2], kind)
     if (named := _NAMED.match(before)) and not word.startswith(b"-"):
-        level = argument_level(named[1].decode("latin-1"))
+        level = argument_level(named[1])
         if is_secret(level, word):
             yield Span(0, len(word), word, kind)
     if curl and before in _USER_OPTIONS and b":" in word:
@@ -56,8 +56,6 @@ def _word(word: bytes, before: bytes, kind: str, curl: bool) -> Iterator[Span]:
     if match := _HEADER.match(word):
         for span in header_spans(match[1].decode("latin-1"), match[2], kind):
             yield span._replace(start=span.start + match.start(2), end=span.end + match.start(2))
-    yield from json_spans(word, kind)
-    yield from form_spans(word, kind)
-    yield from url_spans(word, kind)
+    yield from named_spans(word, kind, form=b"&" in word)
+    yield from userinfo_spans(word, kind)
     yield from line_spans(word, kind)
-    yield from assignment_spans(word, kind)

@@ -10,9 +10,10 @@ from itertools import accumulate, pairwise
 from tracer.secrets.arguments import SUSPICIOUS, argument_spans
 from tracer.secrets.bodies import body_spans, cut_spans, is_binary
 from tracer.secrets.headers import header_spans, worth_learning
+from tracer.secrets.named import named_spans
 from tracer.secrets.shapes import shape_spans
 from tracer.secrets.spans import Edit, Span, merged, shifted
-from tracer.secrets.texts import url_spans, userinfo_spans
+from tracer.secrets.texts import userinfo_spans
 from tracer.secrets.values import Known
 from tracer.secrets.variables import secret_values
 from tracer.session.exchanges import Exchange, Headers, Mark
@@ -96,13 +97,12 @@ class Redactor:
         parts = (exchange.request_headers, exchange.response_headers, exchange.request_trailers, exchange.response_trailers)
         for headers in parts:
             self._learn_headers(headers)
-        target = _bytes(exchange.target)
-        for span in url_spans(target, "url"):
+        for span in _url(_bytes(exchange.target)):
             if len(span.value) >= 12:
                 self._known.add(span.value, "url")
         for headers in parts:
             headers[:] = [(self._string(name, _nothing), self._header(name, value)) for name, value in headers]
-        exchange.target = self._string(exchange.target, lambda data: url_spans(data, "url"))
+        exchange.target = self._string(exchange.target, _url)
         exchange.authority = self._authority(exchange.authority)
         for name in ("method", "scheme", "protocol"):
             setattr(exchange, name, self._string(getattr(exchange, name), _nothing))
@@ -125,7 +125,7 @@ class Redactor:
     def _header(self, name: str, value: str) -> str:
         def found(data: bytes) -> Iterator[Span]:
             yield from header_spans(name, data, "header")
-            yield from url_spans(data, "url")
+            yield from _url(data)
 
         return self._string(value, found)
 
@@ -184,6 +184,11 @@ class Redactor:
         if edits is not None:
             edits.append(made)
         return b"".join((*parts, data[at:]))
+
+
+def _url(data: bytes) -> Iterator[Span]:
+    yield from userinfo_spans(data, "url")
+    yield from named_spans(data, "url")
 
 
 def _nothing(_: bytes) -> Iterable[Span]:

@@ -20,8 +20,14 @@ def _digit(value: bytes) -> bool:
     return re.search(rb"[0-9]", value) is not None
 
 
+def _dense(value: bytes) -> bool:
+    return _digit(value) and re.search(rb"[A-Za-z0-9_]{10}", value) is not None  # else a class of CSS
+
+
 def _jwt(value: bytes) -> bool:
-    head = value[:value.index(b".")][:4096]
+    head, _, rest = value.partition(b".")
+    if b"." not in rest or len(head) > 4096:
+        return False
     try:
         return b'"alg"' in binascii.a2b_base64(head.translate(bytes.maketrans(b"-_", b"+/")) + b"==="[:(-len(head)) % 4])
     except ValueError:
@@ -39,7 +45,7 @@ def _shape(prefix: str, rest: str, check: Callable[[bytes], bool] | None = None)
 
 
 _SHAPES = (
-    _shape("sk-", r"(?:[A-Za-z0-9]{1,12}-){0,2}[A-Za-z0-9_-]{16,}", _digit),  # OpenAI, Anthropic, OpenRouter, DeepSeek, LiteLLM, ...
+    _shape("sk-", r"[A-Za-z0-9_-]{16,}", _dense),  # OpenAI, Anthropic, OpenRouter, DeepSeek, LiteLLM, ...
     _shape("AIza", r"[A-Za-z0-9_-]{35,}"),                                    # Google
     _shape("ya29.", r"[A-Za-z0-9_-]{20,}"),
     _shape("GOCSPX-", r"[A-Za-z0-9_-]{20,}"),
@@ -49,7 +55,7 @@ _SHAPES = (
     *(_shape(f"xox{kind}-", r"[A-Za-z0-9-]{10,}", _digit) for kind in "abeoprs"),  # Slack
     _shape("xapp-", r"[A-Za-z0-9-]{20,}", _digit),
     *(_shape(kind, r"[A-Z0-9]{16}(?![A-Za-z0-9])", _digit) for kind in ("AKIA", "ASIA")),  # AWS
-    _shape("eyJ", r"[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*){2,4}", _jwt),
+    _shape("eyJ", r"[A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]*){0,4}", _jwt),  # always matches, so that no part is searched twice
     _shape("npm_", r"[A-Za-z0-9]{36,}"),
     _shape("pypi-AgE", r"[A-Za-z0-9_-]{40,}"),
     _shape("hf_", r"[A-Za-z0-9]{30,}"),
