@@ -28,8 +28,7 @@ def is_binary(data: bytes) -> bool:
 def body_spans(data: bytes, kind: str, content_type: str = "") -> Iterator[Span]:
     """The secrets that names tell of, in any text."""
     yield from named_spans(data, kind, form="urlencoded" in content_type or _FORM.match(data) is not None)
-    if b"name=" in data and b"\r\n\r\n" in data:
-        yield from part_spans(data, kind)
+    yield from part_spans(data, kind)
     yield from userinfo_spans(data, kind)
     yield from line_spans(data, kind)
 

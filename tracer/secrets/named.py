@@ -23,6 +23,7 @@ _WHOLE_WORDS = tuple((word, re.compile(re.escape(word))) for word in (  # too fr
     b"sig=", b"sig%3d", b"code=", b"code%3d", b"ticket=", b"assertion=", b"pat="))
 _NAME_BYTES = bytes(byte for byte in range(256) if re.match(rb"[\w.$~\[\]-]", bytes((byte,))))
 _LONGEST_NAME = 64
+_LONGEST_LOOK = 256
 _JSON = re.compile(rb'\\{0,31}"[ \t\r\n]{0,32}:[ \t\r\n]{0,32}(?:(\\{0,31})"|(-?[0-9][0-9.eE+-]{3,64}))')
 _SCHEME = re.compile(rb"(?:[Bb]earer|[Bb]asic|[Tt]oken|[Aa]pi-?[Kk]ey|Digest|AWS4-HMAC-SHA256) +")
 _PARAMETER = re.compile(rb"[^&\s\"'<>\\#]+")
@@ -67,7 +68,8 @@ def named_spans(data: bytes, kind: str, *, form: bool = False) -> Iterator[Span]
             span = _parameter(data, data[start:end], end + 3, kind) if data[end:end + 3].lower() == b"%3d" else None
         if span:
             done = span.end
-            yield span
+            if span.value:
+                yield span
 
 
 def _string(data: bytes, start: int, end: int, kind: str) -> Span | None:
@@ -127,9 +129,9 @@ def _value(data: bytes, start: int, end: int, kind: str, form: bool) -> Span | N
     if before in (b"?", b"&", b";", b"#") or (form and not start):
         return _parameter(data, name, end + 1, kind)
     # In programs, any variable is set so: only the names of environment variables are trusted.
-    if not name[-1:].isupper() or not (match := _ASSIGNED.match(data, end + 1)) or is_tag(match[1]):
-        return None
-    return Span(match.start(1), match.end(1), match[1], kind) if is_secret(argument_level(name), match[1], 8) else None
+    level = argument_level(name) if name[-1:].isupper() else Level.NO
+    match = _ASSIGNED.match(data, end + 1) if level is not Level.NO else None
+    return _judged(level, match.start(1), match.end(1), match[1], kind) if match else None
 
 
 def _parameter(data: bytes, name: bytes, start: int, kind: str) -> Span | None:
@@ -140,4 +142,11 @@ def _parameter(data: bytes, name: bytes, start: int, kind: str) -> Span | None:
     stop = _ENCODED_END.search(data, start, match.end()) if data[start - 3:start - 2] == b"%" else None
     end = stop.start() if stop else match.end()
     value = data[start:end]
-    return Span(start, end, unquoted(value), kind) if value and not is_tag(value) and is_secret(level, value, 8) else None
+    return _judged(level, start, end, value, kind)
+
+
+def _judged(level: Level, start: int, end: int, value: bytes, kind: str) -> Span | None:
+    """The value if it is a secret. One without a secret's value is no secret, but so long that no second look at it is to be taken."""
+    if value and not is_tag(value) and is_secret(level, value, 8):
+        return Span(start, end, unquoted(value), kind)
+    return Span(start, end, b"", kind) if len(value) > _LONGEST_LOOK else None

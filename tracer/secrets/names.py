@@ -23,6 +23,7 @@ class Level(IntEnum):
 
 
 _WORDS = re.compile(rb"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_LONGEST_CREDENTIAL = 16384
 _DIGIT, _LETTER = re.compile(rb"[0-9]"), re.compile(rb"[A-Za-z]")
 _RANDOM = re.compile(rb"[A-Za-z0-9_.~+/=-]+")
 
@@ -109,7 +110,7 @@ def argument_level(name: bytes) -> Level:
 
 def looks_random(value: bytes, least: int = 16) -> bool:
     """Whether it may be a credential: one long word of letters and digits, no path."""
-    return (len(value) >= least and _RANDOM.fullmatch(value) is not None and not value.startswith((b"/", b"./"))
+    return (least <= len(value) <= _LONGEST_CREDENTIAL and _RANDOM.fullmatch(value) is not None and not value.startswith((b"/", b"./"))
             and _DIGIT.search(value) is not None and _LETTER.search(value) is not None)
 
 

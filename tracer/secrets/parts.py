@@ -10,18 +10,22 @@ from tracer.secrets.spans import Span, is_tag
 
 __all__ = ("part_spans",)
 
-_PART = re.compile(rb'[ ;]name="?([\w.\[\]-]{1,64})"?[^\r\n]{0,256}\r\n(?:[^\r\n]{1,256}\r\n){0,4}\r\n')
+_NAME = re.compile(rb'[ ;]name="?([\w.\[\]-]{1,64})')
+_HEADERS_LIMIT = 1024  # bytes
 
 
 def part_spans(data: bytes, kind: str) -> Iterator[Span]:
     """The secret parts of a multipart body."""
-    at = 0
-    while match := _PART.search(data, at):
-        at = match.end()
-        level = max(field_level(match[1]), Level.YES if match[1] == b"token" else Level.NO)
-        if level is Level.NO:
-            continue
-        end = data.find(b"\r\n--", at)
-        start, at = at, end if end >= 0 else len(data)
-        if start < at and not is_tag(data[start:at]) and is_secret(level, data[start:at]):
-            yield Span(start, at, data[start:at], kind)
+    end = data.find(b"\r\n\r\n") if b"form-data" in data else -1
+    while end >= 0:
+        start = end + 4
+        headers = data.rfind(b"form-data", max(0, end - _HEADERS_LIMIT), end)
+        name = _NAME.search(data, headers, end) if headers >= 0 else None
+        level = max(field_level(name[1]), Level.YES if name[1] == b"token" else Level.NO) if name else Level.NO
+        if level is not Level.NO:
+            end = data.find(b"\r\n--", start)
+            secret = data[start:end if end >= 0 else len(data)]
+            if secret and not is_tag(secret) and is_secret(level, secret):
+                yield Span(start, start + len(secret), secret, kind)
+            start = start + len(secret)
+        end = data.find(b"\r\n\r\n", start)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from hashlib import blake2b
 from itertools import accumulate, pairwise
 
-from tracer.secrets.arguments import SUSPICIOUS, argument_spans
+from tracer.secrets.arguments import argument_spans, suspicious
 from tracer.secrets.bodies import body_spans, cut_spans, is_binary
 from tracer.secrets.headers import header_spans, worth_learning
 from tracer.secrets.named import named_spans
@@ -33,14 +34,18 @@ class Redactor:
 
     def __init__(self, key: bytes, *, enabled: bool = True) -> None:
         """``key``: the session's own, 32 random bytes; who has it can try out guesses for short secrets, so it is written nowhere."""
-        self._key = blake2b(key).digest()
+        hashed = blake2b(digest_size=4, key=blake2b(key).digest())
         self.enabled = enabled
         self.counts: dict[str, int] = dict.fromkeys(KINDS, 0)
         self._known = Known()
 
-    def tag(self, secret: bytes) -> bytes:
-        """What stands for it."""
-        return b"[redacted:%s]" % blake2b(secret, digest_size=4, key=self._key).hexdigest().encode()
+        @lru_cache(1024)
+        def tag(secret: bytes) -> bytes:
+            one = hashed.copy()
+            one.update(secret)
+            return b"[redacted:%s]" % one.hexdigest().encode()
+
+        self._tag = tag
 
     def learn(self, variables: Mapping[str, str]) -> int:
         """How many secrets of a traced process's environment are new; from now on they are found by value everywhere."""
@@ -84,9 +89,9 @@ class Redactor:
         starts = list(accumulate((len(piece) + 1 for piece in pieces), initial=0))
         found = {bisect_right(starts, place) - 1 for place in places}
         talking = [number for number, piece in enumerate(pieces) if b"\0" in piece or b"=" in piece or b":" in piece or b" " in piece]
-        words = b"\n".join([pieces[number] for number in talking]).lower()
+        words = b"\n".join([pieces[number] for number in talking])
         starts = list(accumulate((len(pieces[number]) + 1 for number in talking), initial=0))
-        found.update(talking[bisect_right(starts, match.start()) - 1] for match in SUSPICIOUS.finditer(words))
+        found.update(talking[bisect_right(starts, place) - 1] for place in suspicious(words))
         return sorted(found)
 
     def exchange(self, exchange: Exchange) -> None:
@@ -175,7 +180,7 @@ class Redactor:
         made: list[Edit] = []
         at = 0
         for span in found:
-            tag = self.tag(span.value)
+            tag = self._tag(span.value)
             tag = b'"' + tag + b'"' if span.bare else tag
             parts += data[at:span.start], tag
             made.append(Edit(span.start, span.end, len(tag)))

@@ -52,7 +52,7 @@ _SHAPES = (
     *(_shape(f"gh{kind}_", r"[A-Za-z0-9]{30,}") for kind in "pousr"),          # GitHub
     _shape("github_pat_", r"[A-Za-z0-9_]{22,}"),
     _shape("glpat-", r"[A-Za-z0-9_-]{20,}"),                                  # GitLab
-    *(_shape(f"xox{kind}-", r"[A-Za-z0-9-]{10,}", _digit) for kind in "abeoprs"),  # Slack
+    _shape("xox", r"[abeoprs]-[A-Za-z0-9-]{10,}", _digit),                    # Slack
     _shape("xapp-", r"[A-Za-z0-9-]{20,}", _digit),
     *(_shape(kind, r"[A-Z0-9]{16}(?![A-Za-z0-9])", _digit) for kind in ("AKIA", "ASIA")),  # AWS
     _shape("eyJ", r"[A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]*){0,4}", _jwt),  # always matches, so that no part is searched twice
@@ -63,7 +63,7 @@ _SHAPES = (
     _shape("xai-", r"[A-Za-z0-9]{20,}", _digit),
     _shape("r8_", r"[A-Za-z0-9]{37,}"),
     _shape("pplx-", r"[A-Za-z0-9]{32,}", _digit),
-    *(_shape(f"{kind}_{mode}_", r"[A-Za-z0-9]{16,}") for kind in ("sk", "rk") for mode in ("live", "test")),  # Stripe
+    *(_shape(f"{kind}_", r"(?:live|test)_[A-Za-z0-9]{16,}") for kind in ("sk", "rk")),  # Stripe
     _shape("SG.", r"[A-Za-z0-9_-]{20,}\.[A-Za-z0-9_-]{40,}"),
 )
 _BEGIN = re.compile(rb"-----BEGIN [A-Z0-9 ]{0,32}PRIVATE KEY(?: BLOCK)?-----")
