@@ -16,11 +16,9 @@ from tracer.secrets.spans import Span, is_tag
 
 __all__ = ("named_spans", "names_in", "unquoted")
 
-_NAME = rb"[\w.$~\[\]-]*"
-_WORDS = tuple((word, re.compile(word + _NAME)) for word in (
-    b"key", b"token", b"secret", b"pass", b"pwd", b"credential", b"auth", b"bearer", b"cookie", b"jwt", b"sess", b"signature"))
-_WHOLE_WORDS = tuple((word, re.compile(re.escape(word))) for word in (  # too frequent in other names
-    b"sig=", b"sig%3d", b"code=", b"code%3d", b"ticket=", b"assertion=", b"pat="))
+_WORDS = (b"key", b"token", b"secret", b"pass", b"pwd", b"credential", b"auth", b"bearer", b"cookie", b"jwt", b"sess", b"signature")
+_WHOLE_WORDS = (b"sig", b"code", b"ticket", b"assertion", b"pat")  # before a "=" only: too frequent in other names
+_REST = re.compile(rb"[\w.$~\[\]-]*")
 _NAME_BYTES = bytes(byte for byte in range(256) if re.match(rb"[\w.$~\[\]-]", bytes((byte,))))
 _LONGEST_NAME = 64
 _LONGEST_LOOK = 256
@@ -42,12 +40,18 @@ def names_in(data: bytes) -> list[int]:
     """Where names end that may be those of secrets, in order."""
     lower = data.lower()
     ends = set()
-    for word, pattern in _WORDS:
-        if word in lower:
-            ends.update([match.end() for match in pattern.finditer(lower)])
-    for word, pattern in _WHOLE_WORDS:
-        if word in lower:
-            ends.update([match.end() - (3 if word.endswith(b"%3d") else 1) for match in pattern.finditer(lower)])
+    for word in _WORDS:
+        at = lower.find(word)  # many times as fast as a pattern that begins with the word
+        while at >= 0:
+            end = _REST.match(lower, at).end()  # type: ignore[union-attr]  # it matches nothing, too
+            ends.add(end)
+            at = lower.find(word, end)
+    for sign in (b"=", b"%3d"):
+        for word in _WHOLE_WORDS if sign in lower else ():
+            at = lower.find(word + sign)
+            while at >= 0:
+                ends.add(at + len(word))
+                at = lower.find(word + sign, at + 1)
     return sorted(ends)
 
 

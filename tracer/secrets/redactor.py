@@ -12,7 +12,7 @@ from tracer.secrets.arguments import argument_spans, suspicious
 from tracer.secrets.bodies import body_spans, cut_spans, is_binary
 from tracer.secrets.headers import header_spans, worth_learning
 from tracer.secrets.named import named_spans
-from tracer.secrets.shapes import shape_spans
+from tracer.secrets.shapes import shape_places, shape_spans
 from tracer.secrets.spans import Edit, Span, merged, shifted
 from tracer.secrets.texts import userinfo_spans
 from tracer.secrets.values import Known
@@ -72,27 +72,27 @@ class Redactor:
         """
         if not self.enabled or not data:
             return None
+        places = self._suspicious(data)
+        if not places:
+            return None
         starts = list(accumulate(kept, initial=0))
         pieces = [data[start:end] for start, end in pairwise(starts)]
+        suspects = {number for first, last in places for number in range(bisect_right(starts, first) - 1, bisect_right(starts, last - 1))}
         changed = False
-        for number in self._suspects(pieces):
+        for number in sorted(suspects & set(range(len(pieces)))):
             piece = self._whole(pieces[number], lambda data: argument_spans(data, "argument"))
             changed = changed or piece != pieces[number]
             pieces[number] = piece
         return pieces if changed else None
 
-    def _suspects(self, pieces: list[bytes]) -> list[int]:
-        """The pieces that may hold a secret."""
-        joined = b"\n".join(pieces)
-        places = [span.start for value in self._known for span in self._known.of(value, joined)]
-        places += [span.start for span in shape_spans(joined)]
-        starts = list(accumulate((len(piece) + 1 for piece in pieces), initial=0))
-        found = {bisect_right(starts, place) - 1 for place in places}
-        talking = [number for number, piece in enumerate(pieces) if b"\0" in piece or b"=" in piece or b":" in piece or b" " in piece]
-        words = b"\n".join([pieces[number] for number in talking])
-        starts = list(accumulate((len(pieces[number]) + 1 for number in talking), initial=0))
-        found.update(talking[bisect_right(starts, place) - 1] for place in suspicious(words))
-        return sorted(found)
+    def _suspicious(self, data: bytes) -> list[tuple[int, int]]:
+        """Where a secret may be; strings stand there without anything between them, so that a place may reach over several."""
+        blocks = b"\0" in data
+        places = [(span.start, span.end) for value in self._known for span in self._known.of(value, data, hidden=blocks)]
+        places += shape_places(data)
+        if blocks or any(byte in data for byte in (b"=", b": ", b"@", b'":')):
+            places += [(place, place + 1) for place in suspicious(data)]
+        return places
 
     def exchange(self, exchange: Exchange) -> None:
         """In place: all that a peer or the program has written. What its headers and its URL call secrets is learned first."""

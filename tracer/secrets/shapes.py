@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from tracer.secrets.spans import Span
 
-__all__ = ("shape_spans",)
+__all__ = ("shape_places", "shape_spans")
 
 
 def _digit(value: bytes) -> bool:
@@ -36,7 +36,7 @@ def _jwt(value: bytes) -> bool:
 
 class _Shape(NamedTuple):
     prefix: bytes
-    pattern: re.Pattern[bytes]  # begins with the prefix, so that the search for it is a fast one
+    pattern: re.Pattern[bytes]  # begins with the prefix
     check: Callable[[bytes], bool] | None
 
 
@@ -73,12 +73,26 @@ _PEM = re.compile(rb"[A-Za-z0-9+/=\s\\:,-]{0,65536}")  # a key that is cut off e
 _ESCAPE = re.compile(rb"(?:\\[nrtbf]|\\u[0-9A-Fa-f]{4}|%[0-9A-Fa-f]{2})\Z")
 
 
+def shape_places(data: bytes) -> list[tuple[int, int]]:
+    """Where one of them may be, whatever stands before it: the text may be many texts without anything between them."""
+    places = [match.span() for prefix, pattern, _ in _SHAPES for match in _matches(prefix, pattern, data)]
+    return places + [match.span() for match in (_BEGIN.finditer(data) if b"PRIVATE KEY" in data else ())]
+
+
+def _matches(prefix: bytes, pattern: re.Pattern[bytes], data: bytes) -> Iterator[re.Match[bytes]]:
+    """Like finditer, but many times as fast where the prefix is rare."""
+    at = data.find(prefix)
+    while at >= 0:
+        match = pattern.match(data, at)
+        if match:
+            yield match
+        at = data.find(prefix, match.end() if match else at + 1)
+
+
 def shape_spans(data: bytes) -> Iterator[Span]:
     """All of them."""
     for prefix, pattern, check in _SHAPES:
-        if prefix not in data:
-            continue
-        for match in pattern.finditer(data):
+        for match in _matches(prefix, pattern, data):
             start = match.start()
             if data[start - 1:start].isalnum() and not _ESCAPE.search(data[max(0, start - 6):start]):
                 continue
