@@ -5,22 +5,31 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from tracer.secrets.fields import form_spans, json_spans
 from tracer.secrets.headers import header_spans
+from tracer.secrets.named import named_spans, names_in
 from tracer.secrets.names import argument_level, is_secret
 from tracer.secrets.spans import Span, is_tag
-from tracer.secrets.texts import assignment_spans, line_spans, url_spans
+from tracer.secrets.texts import line_spans, userinfo_spans
 
-__all__ = ("SUSPICIOUS", "argument_spans")
+__all__ = ("argument_spans", "suspicious")
 
 _OPTION = re.compile(rb"-{0,2}([A-Za-z][\w.-]{0,63})=(.+)", re.DOTALL)
 _NAMED = re.compile(rb"--?([A-Za-z][\w.-]{1,63})\Z")
 _HEADER = re.compile(rb"(?:-H)?([A-Za-z][A-Za-z0-9-]{1,63}):[ \t]*(.+)", re.DOTALL)
+_AFTER_NAMES = frozenset((b'"', b"'", b"\\", b"=", b"%", b":", b"\0", b" "))
 _USER_OPTIONS = (b"-u", b"--user", b"-U", b"--proxy-user")
 _SHELL_USER = re.compile(rb"(?:-u|-U|--user|--proxy-user)[ =]{0,4}[\"']?[^\s:\"'=]{1,64}:([^\s\"']{1,256})")
-SUSPICIOUS = re.compile(rb"(?:key|token|secret|pass|pwd|passphrase|passwd|password|credentials?|authorization|auth|cookie|bearer|jwt|pat|sig"
-                        rb"|signature|code|user|-u)(?:[\w.-]{0,24}\\{0,3}[\"']?[ ]{0,2}[=:\0%]|[ ])|://[^/\0]{0,64}@|\0-u")
-"""In lower case: no text has a secret by name in it without a place that this finds."""
+_USER_OPTION = re.compile(rb"[\0 ](?:-u|-U|--user|--proxy-user)[\0 =]")
+_USER = re.compile(rb"://[^/\s\0]{1,512}@")
+
+
+def suspicious(data: bytes) -> Iterator[int]:
+    """Places in the words that `argument_spans` should look at; where there is none, it finds nothing."""
+    yield from (end - 1 for end in names_in(data) if data[end:end + 1] in _AFTER_NAMES)
+    if b"@" in data:
+        yield from (match.start() for match in _USER.finditer(data))
+    if b"-u" in data or b"-U" in data or b"--proxy-user" in data:
+        yield from (match.start() for match in _USER_OPTION.finditer(data))
 
 
 def argument_spans(data: bytes, kind: str) -> Iterator[Span]:
@@ -38,11 +47,11 @@ def _word(word: bytes, before: bytes, kind: str, curl: bool) -> Iterator[Span]:
     if not word or is_tag(word):
         return
     if match := _OPTION.match(word):
-        level = argument_level(match[1].decode("latin-1"))
+        level = argument_level(match[1])
         if not is_tag(match[2]) and is_secret(level, match[2]):
             yield Span(match.start(2), match.end(2), match[2], kind)
     if (named := _NAMED.match(before)) and not word.startswith(b"-"):
-        level = argument_level(named[1].decode("latin-1"))
+        level = argument_level(named[1])
         if is_secret(level, word):
             yield Span(0, len(word), word, kind)
     if curl and before in _USER_OPTIONS and b":" in word:
@@ -56,8 +65,6 @@ def _word(word: bytes, before: bytes, kind: str, curl: bool) -> Iterator[Span]:
     if match := _HEADER.match(word):
         for span in header_spans(match[1].decode("latin-1"), match[2], kind):
             yield span._replace(start=span.start + match.start(2), end=span.end + match.start(2))
-    yield from json_spans(word, kind)
-    yield from form_spans(word, kind)
-    yield from url_spans(word, kind)
+    yield from named_spans(word, kind, form=b"&" in word)
+    yield from userinfo_spans(word, kind)
     yield from line_spans(word, kind)
-    yield from assignment_spans(word, kind)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from tracer.secrets.fields import form_spans, json_spans, part_spans
+from tracer.secrets.named import named_spans
+from tracer.secrets.parts import part_spans
 from tracer.secrets.spans import Span
-from tracer.secrets.texts import assignment_spans, line_spans, url_spans
+from tracer.secrets.texts import line_spans, userinfo_spans
 
 __all__ = ("body_spans", "cut_spans", "is_binary")
 
@@ -26,14 +27,10 @@ def is_binary(data: bytes) -> bool:
 
 def body_spans(data: bytes, kind: str, content_type: str = "") -> Iterator[Span]:
     """The secrets that names tell of, in any text."""
-    yield from json_spans(data, kind)
-    if "urlencoded" in content_type or _FORM.match(data):
-        yield from form_spans(data, kind)
-    if b"name=" in data and b"\r\n\r\n" in data:
-        yield from part_spans(data, kind)
-    yield from url_spans(data, "url")
+    yield from named_spans(data, kind, form="urlencoded" in content_type or _FORM.match(data) is not None)
+    yield from part_spans(data, kind)
+    yield from userinfo_spans(data, kind)
     yield from line_spans(data, kind)
-    yield from assignment_spans(data, kind)
 
 
 def cut_spans(data: bytes, values: Iterable[bytes]) -> Iterator[Span]:

@@ -31,10 +31,10 @@ def header_spans(name: str, value: bytes, kind: str) -> Iterator[Span]:
             yield from _trimmed(match, kind)
     elif lower == "sec-websocket-protocol":  # browsers can send no other header with a WebSocket
         for match in _OFFERED.finditer(value):
-            if not is_tag(match[2]) and field_level(match[1].decode("latin-1")):
+            if not is_tag(match[2]) and field_level(match[1]):
                 yield Span(match.start(2), match.end(2), match[2], kind)
     else:
-        level = header_level(name)
+        level = header_level(name.encode("utf-8", "replace"))
         if level is not Level.NO and (match := _SCHEME.match(value)):
             start = match.start(1) if match[1] and match[1].lower() not in (b"bearer", b"basic", b"token") else match.start(2)
             secret = value[start:match.end(2)]
@@ -56,7 +56,7 @@ def worth_learning(name: str, secret: bytes) -> Iterator[bytes]:
     if b" " in secret or b"," in secret:
         return
     if lower not in _CREDENTIALS:
-        if len(secret) >= 12 or header_level(name) is Level.YES:
+        if len(secret) >= 12 or header_level(name.encode("utf-8", "replace")) is Level.YES:
             yield secret
         return
     yield secret

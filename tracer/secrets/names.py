@@ -22,7 +22,9 @@ class Level(IntEnum):
     YES = 2
 
 
-_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_WORDS = re.compile(rb"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_LONGEST_CREDENTIAL = 16384
+_DIGIT, _LETTER = re.compile(rb"[0-9]"), re.compile(rb"[A-Za-z]")
 _RANDOM = re.compile(rb"[A-Za-z0-9_.~+/=-]+")
 
 
@@ -54,13 +56,13 @@ _ENDS = ("apikey", "accesskey", "secretkey", "privatekey", "password", "passwd",
 
 
 @lru_cache(4096)
-def words_of(name: str) -> tuple[str, ...]:
+def words_of(name: bytes) -> tuple[str, ...]:
     """In lower case, without the digits between them."""
-    return tuple(word.lower() for word in _WORDS.findall(name[-96:]))
+    return tuple(word.lower().decode() for word in _WORDS.findall(name[-96:]))
 
 
 @lru_cache(4096)
-def field_level(name: str) -> Level:
+def field_level(name: bytes) -> Level:
     """Of a field in JSON, in a form or in a part of a multipart body."""
     words = words_of(name)
     if not words or words[-1] in _HARMLESS:
@@ -77,9 +79,9 @@ def field_level(name: str) -> Level:
 
 
 @lru_cache(4096)
-def header_level(name: str) -> Level:
+def header_level(name: bytes) -> Level:
     """Of a header whose value is secret as a whole; cookies and Authorization are taken apart elsewhere."""
-    if name.lower() in ("sec-websocket-key", "idempotency-key", "www-authenticate"):
+    if name.lower() in (b"sec-websocket-key", b"idempotency-key", b"www-authenticate"):
         return Level.NO
     level = field_level(name)
     words = words_of(name)
@@ -87,7 +89,7 @@ def header_level(name: str) -> Level:
 
 
 @lru_cache(4096)
-def parameter_level(name: str) -> Level:
+def parameter_level(name: bytes) -> Level:
     """Of a parameter in the query of a URL."""
     words = words_of(name)
     if "".join(words) in ("key", "token", "auth", "pass", "sig", "signature") or words[-1:] == ("signature",):
@@ -96,10 +98,10 @@ def parameter_level(name: str) -> Level:
 
 
 @lru_cache(4096)
-def argument_level(name: str) -> Level:
+def argument_level(name: bytes) -> Level:
     """Of an option on a command line, without its dashes, and of NAME=value."""
     words = words_of(name)
-    if name in ("PWD", "OLDPWD"):
+    if name in (b"PWD", b"OLDPWD"):
         return Level.NO
     if "".join(words) in ("token", "auth", "pass") or words[-1:] == ("pass",):
         return Level.YES
@@ -108,8 +110,8 @@ def argument_level(name: str) -> Level:
 
 def looks_random(value: bytes, least: int = 16) -> bool:
     """Whether it may be a credential: one long word of letters and digits, no path."""
-    return (len(value) >= least and _RANDOM.fullmatch(value) is not None and not value.startswith((b"/", b"./"))
-            and not value.isalpha() and re.search(rb"[0-9]", value) is not None and re.search(rb"[A-Za-z]", value) is not None)
+    return (least <= len(value) <= _LONGEST_CREDENTIAL and _RANDOM.fullmatch(value) is not None and not value.startswith((b"/", b"./"))
+            and _DIGIT.search(value) is not None and _LETTER.search(value) is not None)
 
 
 def is_secret(level: Level, value: bytes, least: int = 16) -> bool:

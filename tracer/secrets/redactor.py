@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from hashlib import blake2b
 from itertools import accumulate, pairwise
 
-from tracer.secrets.arguments import SUSPICIOUS, argument_spans
+from tracer.secrets.arguments import argument_spans, suspicious
 from tracer.secrets.bodies import body_spans, cut_spans, is_binary
 from tracer.secrets.headers import header_spans, worth_learning
-from tracer.secrets.shapes import shape_spans
+from tracer.secrets.named import named_spans
+from tracer.secrets.shapes import shape_places, shape_spans
 from tracer.secrets.spans import Edit, Span, merged, shifted
-from tracer.secrets.texts import url_spans, userinfo_spans
+from tracer.secrets.texts import userinfo_spans
 from tracer.secrets.values import Known
 from tracer.secrets.variables import secret_values
 from tracer.session.exchanges import Exchange, Headers, Mark
@@ -32,14 +34,18 @@ class Redactor:
 
     def __init__(self, key: bytes, *, enabled: bool = True) -> None:
         """``key``: the session's own, 32 random bytes; who has it can try out guesses for short secrets, so it is written nowhere."""
-        self._key = blake2b(key).digest()
+        hashed = blake2b(digest_size=4, key=blake2b(key).digest())
         self.enabled = enabled
         self.counts: dict[str, int] = dict.fromkeys(KINDS, 0)
         self._known = Known()
 
-    def tag(self, secret: bytes) -> bytes:
-        """What stands for it."""
-        return b"[redacted:%s]" % blake2b(secret, digest_size=4, key=self._key).hexdigest().encode()
+        @lru_cache(1024)
+        def tag(secret: bytes) -> bytes:
+            one = hashed.copy()
+            one.update(secret)
+            return b"[redacted:%s]" % one.hexdigest().encode()
+
+        self._tag = tag
 
     def learn(self, variables: Mapping[str, str]) -> int:
         """How many secrets of a traced process's environment are new; from now on they are found by value everywhere."""
@@ -66,27 +72,27 @@ class Redactor:
         """
         if not self.enabled or not data:
             return None
+        places = self._suspicious(data)
+        if not places:
+            return None
         starts = list(accumulate(kept, initial=0))
         pieces = [data[start:end] for start, end in pairwise(starts)]
+        suspects = {number for first, last in places for number in range(bisect_right(starts, first) - 1, bisect_right(starts, last - 1))}
         changed = False
-        for number in self._suspects(pieces):
+        for number in sorted(suspects & set(range(len(pieces)))):
             piece = self._whole(pieces[number], lambda data: argument_spans(data, "argument"))
             changed = changed or piece != pieces[number]
             pieces[number] = piece
         return pieces if changed else None
 
-    def _suspects(self, pieces: list[bytes]) -> list[int]:
-        """The pieces that may hold a secret."""
-        joined = b"\n".join(pieces)
-        places = [span.start for value in self._known for span in self._known.of(value, joined)]
-        places += [span.start for span in shape_spans(joined)]
-        starts = list(accumulate((len(piece) + 1 for piece in pieces), initial=0))
-        found = {bisect_right(starts, place) - 1 for place in places}
-        talking = [number for number, piece in enumerate(pieces) if b"\0" in piece or b"=" in piece or b":" in piece or b" " in piece]
-        words = b"\n".join([pieces[number] for number in talking]).lower()
-        starts = list(accumulate((len(pieces[number]) + 1 for number in talking), initial=0))
-        found.update(talking[bisect_right(starts, match.start()) - 1] for match in SUSPICIOUS.finditer(words))
-        return sorted(found)
+    def _suspicious(self, data: bytes) -> list[tuple[int, int]]:
+        """Where a secret may be; strings stand there without anything between them, so that a place may reach over several."""
+        blocks = b"\0" in data
+        places = [(span.start, span.end) for value in self._known for span in self._known.of(value, data, hidden=blocks)]
+        places += shape_places(data)
+        if blocks or any(byte in data for byte in (b"=", b": ", b"@", b'":')):
+            places += [(place, place + 1) for place in suspicious(data)]
+        return places
 
     def exchange(self, exchange: Exchange) -> None:
         """In place: all that a peer or the program has written. What its headers and its URL call secrets is learned first."""
@@ -96,13 +102,12 @@ class Redactor:
         parts = (exchange.request_headers, exchange.response_headers, exchange.request_trailers, exchange.response_trailers)
         for headers in parts:
             self._learn_headers(headers)
-        target = _bytes(exchange.target)
-        for span in url_spans(target, "url"):
+        for span in _url(_bytes(exchange.target)):
             if len(span.value) >= 12:
                 self._known.add(span.value, "url")
         for headers in parts:
             headers[:] = [(self._string(name, _nothing), self._header(name, value)) for name, value in headers]
-        exchange.target = self._string(exchange.target, lambda data: url_spans(data, "url"))
+        exchange.target = self._string(exchange.target, _url)
         exchange.authority = self._authority(exchange.authority)
         for name in ("method", "scheme", "protocol"):
             setattr(exchange, name, self._string(getattr(exchange, name), _nothing))
@@ -125,7 +130,7 @@ class Redactor:
     def _header(self, name: str, value: str) -> str:
         def found(data: bytes) -> Iterator[Span]:
             yield from header_spans(name, data, "header")
-            yield from url_spans(data, "url")
+            yield from _url(data)
 
         return self._string(value, found)
 
@@ -175,7 +180,7 @@ class Redactor:
         made: list[Edit] = []
         at = 0
         for span in found:
-            tag = self.tag(span.value)
+            tag = self._tag(span.value)
             tag = b'"' + tag + b'"' if span.bare else tag
             parts += data[at:span.start], tag
             made.append(Edit(span.start, span.end, len(tag)))
@@ -184,6 +189,11 @@ class Redactor:
         if edits is not None:
             edits.append(made)
         return b"".join((*parts, data[at:]))
+
+
+def _url(data: bytes) -> Iterator[Span]:
+    yield from userinfo_spans(data, "url")
+    yield from named_spans(data, "url")
 
 
 def _nothing(_: bytes) -> Iterable[Span]:

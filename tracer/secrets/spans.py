@@ -38,12 +38,14 @@ def is_tag(value: bytes) -> bool:
 def merged(spans: Iterable[Span]) -> list[Span]:
     """In order and without overlaps: what begins first wins, and takes in whatever overlaps it."""
     found: list[Span] = []
-    for span in sorted(spans, key=lambda span: (span.start, -span.end)):
-        if found and span.start < found[-1].end:
-            if span.end > found[-1].end:
-                found[-1] = found[-1]._replace(end=span.end)
-        else:
+    end = 0
+    for span in sorted(spans):
+        if span.start >= end:
             found.append(span)
+            end = span.end
+        elif span.end > end:
+            end = span.end
+            found[-1] = span if span.start == found[-1].start else found[-1]._replace(end=end)
     return found
 
 

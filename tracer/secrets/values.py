@@ -96,9 +96,9 @@ class Known:
         """The longest first."""
         return iter(list(self._forms))
 
-    def of(self, value: bytes, data: bytes) -> list[Span]:
-        """All places of one value."""
+    def of(self, value: bytes, data: bytes, *, hidden: bool = True) -> list[Span]:
+        """All places of one value; ``hidden``: in base64, too."""
         kind, forms = self._forms[value]
         return [Span(match.start(), match.end(), value, kind)
-                for anchor, pattern in forms if anchor in data
+                for anchor, pattern in (forms if hidden else forms[:1]) if anchor in data
                 for match in pattern.finditer(data) if match[1] is not None]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tracer.secrets.named import named_spans
 from tracer.secrets.names import listed, words_of
-from tracer.secrets.texts import url_spans
+from tracer.secrets.texts import userinfo_spans
 from tracer.secrets.values import SHORTEST
 
 __all__ = ("secret_values",)
@@ -24,9 +25,9 @@ def secret_values(name: str, value: str) -> Iterator[str]:
     """The secrets in one variable: its value if the name says so, and passwords in URLs under any name."""
     if "://" in value:
         data = value.encode("utf-8", "surrogateescape")
-        for span in url_spans(data, ""):
+        for span in (*userinfo_spans(data, ""), *named_spans(data, "")):
             yield from (secret.decode("utf-8", "surrogateescape") for secret in (span.value,) if len(secret) >= SHORTEST)
-    words = words_of(name)
+    words = words_of(name.encode("utf-8", "surrogateescape"))
     if not words or words[-1] in _HARMLESS or name in ("PWD", "OLDPWD"):
         return
     sure = any(word in _SURE or word.endswith(("password", "passwd")) for word in words)
