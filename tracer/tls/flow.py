@@ -16,7 +16,6 @@ _MOST = 20000  # instructions of one function
 _BLOCK = (64, 1024)  # bytes that are disassembled at a time: straight runs are mostly short
 _NUMBER = re.compile(r"^#?(-?(?:0x)?[0-9a-f]+)$")
 _RIP = re.compile(r"\[rip ([+-]) (0x[0-9a-f]+|\d+)\]$")
-_STACK = re.compile(r"\[r[sb]p\b")
 _READERS = {"cmp", "test", "nop", "push", "bt", "mul", "div", "imul", "idiv"}  # of x86-64: a first operand in memory is read only
 _MOVES = {"mov", "movabs", "movz", "push"}
 
@@ -67,7 +66,7 @@ class Walker:
     def _walk(self, entry: int) -> Flow:
         flow = Flow({}, [], [], [], [], False, False)
         todo, unknown = [entry], False
-        self._stores = self._tables = False
+        self._stores = self._tables = self._framed = False
         while todo and len(flow.visited) < _MOST:
             unknown |= self._run(entry, todo.pop(), flow, todo)
             if not todo and (self._tables or self.whole) and not unknown:
@@ -158,7 +157,8 @@ class Walker:
         if self.arm:
             return name.startswith("st") and "[sp" not in operands and "[x29" not in operands
         first = operands.partition(",")[0]
-        return first.endswith("]") and name not in _READERS and not _STACK.search(first)
+        self._framed = self._framed or operands == "rbp, rsp"
+        return first.endswith("]") and name not in _READERS and "[rsp" not in first and not (self._framed and "[rbp" in first)
 
     def _note(self, name: str, operands: str, end: int, named: set[int], numbers: set[int], pages: dict[str, int]) -> None:
         register, _, last = operands.rpartition(", ")
