@@ -12,6 +12,7 @@ from tracer.tls.starts import Starts
 
 __all__ = ("Flow", "Walker")
 
+_ELSEWHERE = -1  # no address of this file
 _MOST = 20000  # instructions of one function
 _BLOCK = (64, 1024)  # bytes that are disassembled at a time: straight runs are mostly short
 _NUMBER = re.compile(r"^#?(-?(?:0x)?[0-9a-f]+)$")
@@ -103,6 +104,9 @@ class Walker:
                     flow.returns.append(address)
                     return False
                 elif kind == "stop":
+                    return False
+                elif target is None and "[rip " in operands:  # through a pointer that the loader sets, as stubs for other libraries do
+                    flow.leaves.append(_ELSEWHERE)
                     return False
                 elif target is None:
                     if not (self.starts.exact and self._by_table(operands, before)):
