@@ -66,12 +66,13 @@ class Walker:
 
     def _walk(self, entry: int) -> Flow:
         flow = Flow({}, [], [], [], [], False, False)
-        todo, unknown = [entry], False
+        todo, unknown, swept = [entry], False, entry
         self._stores = self._tables = self._framed = False
         while todo and len(flow.visited) < _MOST:
             unknown |= self._run(entry, todo.pop(), flow, todo)
+            unknown |= not todo and swept > entry and swept not in flow.visited
             if not todo and (self._tables or self.whole) and not unknown:
-                todo = self._gap(entry, flow)
+                swept, todo = self._gap(swept, self.starts.end(entry) or entry, flow)
         flow.returns.sort()
         return flow._replace(stores=self._stores, unknown=unknown or bool(todo))
 
@@ -133,14 +134,14 @@ class Walker:
         """Whether a jump goes by a table of a switch: its targets are then all in this function."""
         return before.startswith(f"add {operands}, ") or "*8" in operands
 
-    def _gap(self, entry: int, flow: Flow) -> list[int]:
-        """The first place in the function that no jump was seen to lead to, [] where there is none. It has no data in its code."""
-        end, at = self.starts.end(entry) or entry, entry
+    @staticmethod
+    def _gap(at: int, end: int, flow: Flow) -> tuple[int, list[int]]:
+        """The first place from ``at`` on that no jump was seen to lead to, twice; nothing where there is none. Code has no data in it."""
         while at < end:
             if at not in flow.visited:
-                return [at]
+                return at, [at]
             at += flow.visited[at]
-        return []
+        return at, []
 
     def _engine_reads(self, at: int) -> bool:
         return next(self._engine.disasm_lite(self.elf.at(at, 16), at, 1), None) is not None
