@@ -29,6 +29,7 @@ class Search:
         self._child = subprocess.Popen(
             [sys.executable, "-I", "-c", _START, f"/dev/fd/{fd}"],  # -I: nothing is imported from the folder that the target runs in
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, pass_fds=(fd,), start_new_session=True,
+            env={"OPENBLAS_NUM_THREADS": "1", "LC_ALL": "C.UTF-8"},  # NumPy would start a thread for every core, and multiplies nothing here
         )  # fmt: skip
         assert self._child.stdout is not None
         self._out = self._child.stdout

@@ -18,6 +18,7 @@ PT_LOAD, PT_DYNAMIC, PT_NOTE, PT_EH_FRAME = 1, 2, 4, 0x6474E550
 DT_SONAME = 14
 _MACHINES = {62: "x86_64", 183: "aarch64"}
 _TABLE_BYTES = 1 << 20  # of section headers, names of sections, and the dynamic table
+_ADDRESSES = 1 << 48  # bytes: as far as programs reach
 _CHUNK = 1 << 20
 
 
@@ -79,7 +80,8 @@ class Elf:
     def _segments(self, offset: int, count: int) -> list[Segment]:
         data = self.read(offset, count * 56)
         rows = struct.iter_unpack("<IIQQQQQQ", data[: len(data) // 56 * 56])
-        return [Segment(kind, flags, at, address, min(size, max(self.size - at, 0))) for kind, flags, at, address, _, size, _, _ in rows]
+        found = [Segment(kind, flags, at, address, min(size, max(self.size - at, 0))) for kind, flags, at, address, _, size, _, _ in rows]
+        return [segment for segment in found if segment.address < _ADDRESSES and segment.offset < self.size]
 
     def _sections(self, offset: int, count: int) -> list[Section]:
         data = self.read(offset, min(count * 64, _TABLE_BYTES))

@@ -12,11 +12,11 @@ from tracer.tls.starts import Starts
 
 __all__ = ("Flow", "Walker")
 
+_ELSEWHERE = -1  # no address of this file
 _MOST = 20000  # instructions of one function
 _BLOCK = (64, 1024)  # bytes that are disassembled at a time: straight runs are mostly short
 _NUMBER = re.compile(r"^#?(-?(?:0x)?[0-9a-f]+)$")
 _RIP = re.compile(r"\[rip ([+-]) (0x[0-9a-f]+|\d+)\]$")
-_STACK = re.compile(r"\[r[sb]p\b")
 _READERS = {"cmp", "test", "nop", "push", "bt", "mul", "div", "imul", "idiv"}  # of x86-64: a first operand in memory is read only
 _MOVES = {"mov", "movabs", "movz", "push"}
 
@@ -66,12 +66,13 @@ class Walker:
 
     def _walk(self, entry: int) -> Flow:
         flow = Flow({}, [], [], [], [], False, False)
-        todo, unknown = [entry], False
-        self._stores = self._tables = False
+        todo, unknown, swept = [entry], False, entry
+        self._stores = self._tables = self._framed = False
         while todo and len(flow.visited) < _MOST:
             unknown |= self._run(entry, todo.pop(), flow, todo)
+            unknown |= not todo and swept > entry and swept not in flow.visited
             if not todo and (self._tables or self.whole) and not unknown:
-                todo = self._gap(entry, flow)
+                swept, todo = self._gap(swept, self.starts.end(entry) or entry, flow)
         flow.returns.sort()
         return flow._replace(stores=self._stores, unknown=unknown or bool(todo))
 
@@ -105,6 +106,9 @@ class Walker:
                     return False
                 elif kind == "stop":
                     return False
+                elif target is None and "[rip " in operands:  # through a pointer that the loader sets, as stubs for other libraries do
+                    flow.leaves.append(_ELSEWHERE)
+                    return False
                 elif target is None:
                     if not (self.starts.exact and self._by_table(operands, before)):
                         return True
@@ -130,14 +134,14 @@ class Walker:
         """Whether a jump goes by a table of a switch: its targets are then all in this function."""
         return before.startswith(f"add {operands}, ") or "*8" in operands
 
-    def _gap(self, entry: int, flow: Flow) -> list[int]:
-        """The first place in the function that no jump was seen to lead to, [] where there is none. It has no data in its code."""
-        end, at = self.starts.end(entry) or entry, entry
+    @staticmethod
+    def _gap(at: int, end: int, flow: Flow) -> tuple[int, list[int]]:
+        """The first place from ``at`` on that no jump was seen to lead to, twice; nothing where there is none. Code has no data in it."""
         while at < end:
             if at not in flow.visited:
-                return [at]
+                return at, [at]
             at += flow.visited[at]
-        return []
+        return at, []
 
     def _engine_reads(self, at: int) -> bool:
         return next(self._engine.disasm_lite(self.elf.at(at, 16), at, 1), None) is not None
@@ -158,7 +162,8 @@ class Walker:
         if self.arm:
             return name.startswith("st") and "[sp" not in operands and "[x29" not in operands
         first = operands.partition(",")[0]
-        return first.endswith("]") and name not in _READERS and not _STACK.search(first)
+        self._framed = self._framed or operands == "rbp, rsp"
+        return first.endswith("]") and name not in _READERS and "[rsp" not in first and not (self._framed and "[rbp" in first)
 
     def _note(self, name: str, operands: str, end: int, named: set[int], numbers: set[int], pages: dict[str, int]) -> None:
         register, _, last = operands.rpartition(", ")

@@ -20,8 +20,9 @@ class Starts:
     """Sorted addresses of function starts. ``exact``: from the unwind table, which misses none that the compiler made."""
 
     def __init__(self, addresses: list[int], exact: bool) -> None:
-        self.addresses, self.exact = addresses, exact
+        self.exact = exact
         self._set = set(addresses)
+        self.addresses = sorted(self._set)
 
     def before(self, address: int, most: int) -> list[int]:
         """Up to ``most`` starts at or before an address, the nearest first."""

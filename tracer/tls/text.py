@@ -32,13 +32,13 @@ def _words(data: npt.NDArray[np.uint8]) -> npt.NDArray[np.int32]:
 
 def references(elf: Elf, addresses: Sequence[int]) -> list[int]:
     """Where code may name one of the addresses. x86-64: the place of the 4 bytes that name it; arm64: the instruction that completes it."""
-    found: list[int] = []
     wanted = np.array(sorted(addresses), np.int64)
-    for base, data in _chunks(elf, elf.code):
-        hits = _arm_pairs(base, data, wanted) if elf.machine == "aarch64" else _lea(base, data, wanted)
-        found += hits.tolist()
-        if elf.machine == "x86_64" and not elf.relocatable:
-            found += _absolute(base, data, wanted)
+    found: list[int] = []
+    if elf.machine == "x86_64" and not elf.relocatable:  # compilers write the address itself then, unless they were told otherwise
+        found = [place for base, data in _chunks(elf, elf.code) for place in _absolute(base, data, wanted)]
+    if not found:
+        look = _arm_pairs if elf.machine == "aarch64" else _lea
+        found = [place for base, data in _chunks(elf, elf.code) for place in look(base, data, wanted).tolist()]
     return sorted(set(found))
 
 
