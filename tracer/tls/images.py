@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import NamedTuple
 
+from tracer.tls.elf import BadElf, Elf
+
 __all__ = ("Image", "mapped_files", "open_image")
 
 _MAPPED_LIMIT = 4096  # files of one process
@@ -19,7 +21,13 @@ class Image(NamedTuple):
     path: str
     inode: int
     device: int
-    build_id: str = ""
+
+    def build_id(self) -> str:
+        """The GNU build id in hex; "" if there is none."""
+        try:
+            return Elf(self.fd).build_id()
+        except (BadElf, OSError):
+            return ""
 
 
 def open_image(tgid: int, inode: int, device: int) -> Image | None:

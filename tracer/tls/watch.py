@@ -150,7 +150,7 @@ class TlsWatch:
 
     def _note(self, image: Image, found: Found) -> None:
         self._images.append({
-            "path": image.path, "library": found.library, "version": found.version, "how": found.how, "build_id": image.build_id, "note": found.note,
+            "path": image.path, "library": found.library, "version": found.version, "how": found.how, "build_id": image.build_id(), "note": found.note,
             "verified": None, "attached_ns": None, "functions": len(found.functions),
         })
 
