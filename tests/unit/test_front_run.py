@@ -61,14 +61,15 @@ def test_quiet_says_nothing_but_problems(front):
 
 
 def test_the_worker_is_told_everything(front):
-    options = ["-o", "s.ebt", "-e", "trace=%file", "-e", "signal=none", "--summary", "--transport", "perf", "--ring-mb", "8", "--sample", "10", "-f"]
+    options = ["-o", "s.ebt", "-e", "trace=%file", "-e", "signal=none", "--summary", "--transport", "perf", "--ring-mb", "8", "--sample", "10", "-f",
+               "--max-body", "2M", "--no-redact"]
     assert front.run("run", *options, "--", "echo", "-e", "--", "x").returncode == 0
     start = front.received()[0]
     pid, fd, begun_ns = start.pop("pid"), start.pop("fd"), start.pop("begun_ns")
     assert 0 < time.monotonic_ns() - begun_ns < 20e9
     assert start == {
         "do": "start", "mode": "summary", "transport": "perf", "pids": [pid], "children": True, "expression": "trace=%file;signal=none",
-        "sample": 10, "ring_mb": 8, "duration_s": None,
+        "sample": 10, "ring_mb": 8, "duration_s": None, "max_body": 2 << 20, "redact": False,
         "meta": {"command": ["echo", "-e", "--", "x"], "kind": "run", "cwd": str(front.folder), "output": str(front.folder / "s.ebt")},
     }
     assert isinstance(fd, int)
