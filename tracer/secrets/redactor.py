@@ -8,7 +8,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from itertools import accumulate, pairwise
 
-from tracer.secrets.arguments import argument_spans, suspicious
+from tracer.secrets.arguments import argument_spans, suspicious, suspicious_paths
 from tracer.secrets.bodies import body_spans, cut_spans, is_binary
 from tracer.secrets.headers import header_spans, worth_learning
 from tracer.secrets.named import named_spans
@@ -90,8 +90,7 @@ class Redactor:
         blocks = b"\0" in data
         places = [(span.start, span.end) for value in self._known for span in self._known.of(value, data, hidden=blocks)]
         places += shape_places(data)
-        if blocks or any(byte in data for byte in (b"=", b": ", b"@", b'":')):
-            places += [(place, place + 1) for place in suspicious(data)]
+        places += [(place, place + 1) for place in (suspicious(data) if blocks else suspicious_paths(data))]
         return places
 
     def exchange(self, exchange: Exchange) -> None:
