@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import copy
 import json
 import random
 import re
@@ -59,7 +60,7 @@ def test_what_was_learned_survives_nowhere(secret: str, before: bytes, after: by
             *(text.encode("utf-8", "surrogateescape") for text in texts)]
     for field in left:
         assert form not in TAG.sub(b"", field)
-    assert redactor.counts["environment"] > 0
+    assert sum(redactor.counts.values()) > 0
 
 
 @settings(deadline=None)
@@ -69,7 +70,7 @@ def test_a_second_time_changes_nothing(data: bytes) -> None:
     redactor.learn({"MY_TOKEN": "quite-a-secret-1"})
     exchange = Exchange(request_body=data, target=data.decode("latin-1"), request_headers=[("Cookie", data.decode("latin-1"))])
     redactor.exchange(exchange)
-    once = exchange.as_plain()
+    once = copy.deepcopy(exchange.as_plain())
     exchange.redacted = 0
     redactor.exchange(exchange)
     assert exchange.as_plain() == {**once, "redacted": 0}

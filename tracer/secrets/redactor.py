@@ -163,8 +163,13 @@ class Redactor:
 
     def _whole(self, data: bytes, named: _Detector, edits: list[list[Edit]] | None = None) -> bytes:
         data = self._values(data, edits)
-        data = self._replaced(data, named(data), edits)
-        return self._replaced(data, shape_spans(data), edits)
+        for _ in range(3):  # a tag where a secret was may be the value of a name, now
+            data = self._replaced(data, named(data), edits)
+            shapes = list(shape_spans(data))
+            if not shapes:
+                break
+            data = self._replaced(data, shapes, edits)
+        return data
 
     def _values(self, data: bytes, edits: list[list[Edit]] | None) -> bytes:
         for value in self._known:
