@@ -90,7 +90,9 @@ class Http1:
     def end(self, reader: Reader, at_ns: int, trailers: Headers, errors: list[str]) -> None:
         """A message is complete."""
         turn = self._asking if reader.of_request else self._answering
-        if turn is None:
+        if turn is None:  # it was given up before
+            if reader.body is not None:
+                reader.body.finish(False)
             return
         exchange, whole = turn.exchange, not errors
         for error in errors:
@@ -186,6 +188,7 @@ class Http1:
         # The connection speaks something else from here on, in both directions.
         self._requests.stopped = self._responses.stopped = True
         exchange = turn.exchange
+        self._requests.ended(at_ns, "the connection changed its protocol")
         self._answering = self._asking = None
         if turn.changes == "connect" and exchange.status != 101:
             talk = after_connect(self._connection, exchange, at_ns)
