@@ -168,6 +168,11 @@ def test_retries_are_the_same_request_after_one_that_failed() -> None:
     assert [found.retry_of for found in calls_of(told)] == [None, 1, None, 2, None, None, None, None, None, 8]
 
 
+def test_a_call_of_which_both_ends_are_traced_is_one() -> None:
+    told = [again(1, 0), again(2, 1, proc=2, side="server"), again(3, 50, proc=2, side="server", request={**CHAT, "model": "n"})]
+    assert [found.number for found in calls_of(told)] == [1, 3]
+
+
 def test_a_conversation_is_held_once() -> None:
     first, second = calls_of([again(1, 0), again(2, 20, request={**CHAT, "messages": [*CHAT["messages"], {"role": "assistant", "content": "x"}]})])
     assert first.prompt[0] is second.prompt[0]
