@@ -101,7 +101,7 @@ def _pieces(exchange: Exchange, dialect: Dialect) -> Iterator[Event] | None:
     start = body[:64].lstrip()
     if kind == _EVENTS or start.startswith((b"data:", b"event:", b"id:", b": ")):
         return server_sent(body)
-    if kind in _LINES:
+    if kind in _LINES or (dialect.name == "ollama" and b"\n{" in body and kind != "application/json"):
         return json_lines(body)
     if dialect.name == "gemini" and start.startswith(b"[") and "stream" in exchange.target:
         return array_elements(body)

@@ -71,7 +71,7 @@ def test_rows_of_the_document(tmp_path: Path) -> None:
                                           "output_tokens", "cached_tokens", "text", "finish_reasons", "prompt")} == {
         "number": 1, "pid": 100, "started_ns": 10 * MS, "first_token_ns": 111 * MS, "ended_ns": 510 * MS, "ttft_ms": 100.0, "tokens_per_s": 100.0,
         "input_tokens": 1200, "output_tokens": 30, "cached_tokens": 1000, "text": "Hello you", "finish_reasons": ("stop",),
-        "prompt": ({"role": "user", "text": "hi", "tool_calls": (), "answers": "", "attached": ()},)}
+        "prompt": [{"role": "user", "text": "hi", "tool_calls": (), "answers": "", "attached": ()}]}
     assert [(row["sock"], row["tls"], row["sni"]) for row in found["connections"]] == [(7, "boringssl", "localhost")]
     assert found["tls"]["percent"] == 100 * 1130 / 3000
     assert [(row["sock"], row["percent"], row["reason"]) for row in found["tls"]["connections"]] == [

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from report.llm import OTEL, LlmCall, calls_of
+from report.llm import OTEL, LlmCall, as_rows, calls_of
 from report.llm.call import Said
 from report.llm.events import array_elements, json_lines, server_sent
 from report.llm.facts import LlmFacts, facts_of
@@ -176,6 +176,9 @@ def test_a_call_of_which_both_ends_are_traced_is_one() -> None:
 def test_a_conversation_is_held_once() -> None:
     first, second = calls_of([again(1, 0), again(2, 20, request={**CHAT, "messages": [*CHAT["messages"], {"role": "assistant", "content": "x"}]})])
     assert first.prompt[0] is second.prompt[0]
+    rows = as_rows([first, second])
+    assert rows[0]["prompt"] == [{"role": "user", "text": "hi", "tool_calls": (), "answers": "", "attached": ()}]
+    assert rows[0]["prompt"][0] is rows[1]["prompt"][0]
 
 
 def test_times_and_pids_are_those_of_the_session() -> None:
