@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
+from report.html.coverage import sentences
 from report.html.texts import shown
 from report.text import count, duration, size
 
@@ -28,7 +30,7 @@ Sentence = list[Part]
 
 def story(document: Mapping[str, Any]) -> list[Sentence]:
     """The sentences, the most important first; what did not happen has none."""
-    tellers: tuple[Callable[[Mapping[str, Any]], Sentence], ...] = (_run, _processes, _calls, _files, _changes, _searches, _network, _names)
+    tellers: tuple[Callable[[Mapping[str, Any]], Sentence], ...] = (_run, _processes, _calls, _files, _changes, _searches, _llm, _http, _network, _names)
     return [sentence for sentence in (teller(document) for teller in tellers) if sentence]
 
 
@@ -46,7 +48,7 @@ def warnings(document: Mapping[str, Any]) -> list[str]:
         told.append(f"Left out as asked: {count(sampled)} records. Totals count them; lists of calls, and what is told of files, do not.")
     if not document["session"]["complete"] and document["session"]["reason"] is None:
         told.append("The session has no end: what happened after its last block is in no count.")
-    return told
+    return [*told, *map(shown, sentences(document))]
 
 
 def _run(document: Mapping[str, Any]) -> Sentence:
@@ -110,6 +112,53 @@ def _searches(document: Mapping[str, Any]) -> Sentence:
         return []
     return [Part("It looked in vain for "), Part(_many(len(missing), "name"), "files?q=is:missing"), Part(", most often for "),
             Part(_short(shown(missing[0]["name"])), code=True), Part(f" ({_many(missing[0]['tries'], 'try', 'tries')}).")]
+
+
+def _llm(document: Mapping[str, Any]) -> Sentence:
+    calls = document["llm"]
+    if not calls:
+        return []
+    waited = duration(_covered((row["started_ns"], row["ended_ns"]) for row in calls))
+    models = list(Counter(row["response_model"] or row["model"] or "?" for row in calls))
+    failed = sum(bool(row["error"]) for row in calls)
+    return [Part("It made "), Part(_many(len(calls), "LLM call"), "http"), Part(" to "), *_listed(models),
+            Part(f", {waited} of {duration(document['session']['duration_s'] * 1e9)} waiting for the model"), *_tokens(calls),
+            *([Part("; "), Part(f"{count(failed)} of them", "http?q=is:llm+is:failed"), Part(" failed")] if failed else []), Part(".")]
+
+
+def _tokens(calls: Sequence[Mapping[str, Any]]) -> Sentence:
+    sums = [sum(row[field] or 0 for row in calls) for field in ("input_tokens", "output_tokens")]
+    return [Part(f"; {count(sums[0])} tokens went in and {count(sums[1])} came out")] if any(sums) else []
+
+
+def _http(document: Mapping[str, Any]) -> Sentence:
+    sent = [row for row in document["http"] if row["side"] == "client"]
+    answered = len(document["http"]) - len(sent)
+    failed = sum(row["status"] is None or row["status"] >= 400 for row in document["http"])
+    end = [Part("; "), Part(f"{count(failed)} of them", "http?as=exchanges&q=is:failed"), Part(" failed.")] if failed else [Part(".")]
+    if not sent:
+        return [Part("It answered "), Part(_many(answered, "HTTP request"), "http?as=exchanges"), *end] if answered else []
+    hosts = list(Counter(_host(row["url"]) for row in sent))
+    also = [Part(f", and answered {count(answered)}")] if answered else []
+    return [Part("It sent "), Part(_many(len(sent), "HTTP request"), "http?as=exchanges"), Part(f" to {_many(len(hosts), 'host')}: "), *_listed(hosts),
+            *also, *end]
+
+
+def _host(url: str) -> str:
+    try:
+        return urlsplit(url).netloc or "?"
+    except ValueError:
+        return "?"
+
+
+def _covered(spans: Iterable[tuple[int, int | None]]) -> int:
+    """How much time lies in any of the spans, ns; those without an end do not count."""
+    total, until = 0, None
+    for start, end in sorted((start, end) for start, end in spans if end is not None):
+        begin = start if until is None else max(start, until)
+        total += max(end - begin, 0)
+        until = end if until is None else max(end, until)
+    return total
 
 
 def _network(document: Mapping[str, Any]) -> Sentence:
