@@ -60,6 +60,9 @@ class Connection:
     wire_bytes: int | None = None  # sent by TCP, retransmissions among them
     segments_out: int | None = None
     segments_in: int | None = None
+    sock: int = 0  # the kernel's socket (rec_socket.sock); 0 if it is not known. A socket that talks to many has a row for each
+    tls: str | None = None  # the TLS library through which it was used
+    sni: str | None = None  # the name that TLS asked for
 
 
 def connections_of(session: Session, strings: Strings, activity: Activity, sockets: Columns, lookups: Iterable[Lookup]) -> tuple[Connection, ...]:
@@ -124,7 +127,7 @@ def _row(thing: Thing, story: SockStory, origin: int, pids: tuple[int, ...], kno
         protocol_name(story.family or thing.family, story.type or thing.type, story.protocol or thing.protocol), story.local, story.remote,
         opened_ns=since(story.opened_ns), closed_ns=since(story.closed_ns), pid=pids[0] if pids else None, pids=pids,
         fd=story.fd if story.fd >= 0 else None, direction=story.direction, connected_ns=since(story.connected_ns),
-        error=_error(story),
+        error=_error(story), sock=thing.sock,
     )
     if not story.is_tcp:
         return row

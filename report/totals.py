@@ -14,7 +14,9 @@ from typing import Any
 from report.activity import activity_of
 from report.connections import Connection, connections_of
 from report.dns import Lookup, Lookups, lookups_of
+from report.exchanges import read_exchanges
 from report.files import FileTotals, files_of
+from report.http import HttpRow, http_rows, remotes_of
 from report.ledger import LaneLedger, ledger_of, rows_held
 from report.moments import sockets_of
 from report.plain import integer, last_map, number, words
@@ -86,6 +88,7 @@ class Totals:
     searches: tuple[FailedOpens, ...]
     connections: tuple[Connection, ...]
     dns: tuple[Lookup, ...]
+    http: tuple[HttpRow, ...]
     tracer: TracerCost
 
 
@@ -104,13 +107,15 @@ def totals_of(session: Session, pid: int | None = None, trail: Trail | None = No
     files, searches = files_of(activity), activity.descriptors.searches()
     dns = lookups_of(session, dict(zip(records["proc"].tolist(), records["tgid"].tolist(), strict=True)))
     connections, tracer = connections_of(session, strings, activity, sockets, dns.told), _cost(session)
+    exchanges = read_exchanges(session)
     held = rows_held(session)
     session.check()  # from here on the session says of all its blocks whether they could be read
     facts = session_facts(session, processes, calls)
-    facts = replace(facts, problems=(*facts.problems, *activity.descriptors.problems, *_left_out(dns)))
+    facts = replace(facts, problems=(*facts.problems, *activity.descriptors.problems, *_left_out(dns), *exchanges.problems))
     origin = int(session.meta["started_ns"])
+    http = tuple(http_rows(exchanges.told, {process.proc: process for process in processes}, remotes_of(connections), origin))
     told = tuple(replace(row, at_ns=row.at_ns - origin) for row in dns.told)
-    return Totals(facts, ledger_of(session, held), syscalls, processes, files, searches, connections, told, tracer)
+    return Totals(facts, ledger_of(session, held), syscalls, processes, files, searches, connections, told, http, tracer)
 
 
 def document(totals: Totals) -> dict[str, Any]:
@@ -124,7 +129,7 @@ def document(totals: Totals) -> dict[str, Any]:
         "searches": [vars(row) for row in totals.searches],
         "connections": [vars(row) for row in totals.connections],
         "dns": [_look_up(row) for row in totals.dns],
-        "http": [],
+        "http": [vars(row) for row in totals.http],
         "tracer": vars(totals.tracer),
     }
 

@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 
 from tracer.records import HISTOGRAM_BUCKETS, LIFECYCLE_FIELDS, SOCKET_FIELDS, CallFlag, LifeKind, PayloadFlag, ShareFlag, SocketKind
+from tracer.session.exchanges import Exchange
 from tracer.session.format import BlockKind
+from tracer.session.packing import ExchangePacker
 from tracer.session.writer import SessionWriter
 from tracer.syscalls.names import number
 
@@ -42,6 +44,7 @@ class Story:
         self.payloads: list[tuple[dict[str, int], bytes, bytes]] = []  # numbers, address, data
         self.samples: list[dict[str, int]] = []
         self.strings: dict[int, tuple[bytes, int, int]] = {}  # id -> bytes, true length, flags
+        self.exchanges: list[Exchange] = []
         self.maps: list[tuple[BlockKind, dict[str, Any]]] = []
         self.totals: dict[tuple[int, int], list[Any]] = defaultdict(lambda: [0, 0, 0, 0, 0, 0, [0] * HISTOGRAM_BUCKETS])
         self.lost: dict[str, int] = {}
@@ -127,6 +130,16 @@ class Story:
         address = socket.inet_pton(family, server) if server else b""
         self.payloads.append((numbers | fields, address.ljust(16, b"\0"), data))
 
+    def exchange(self, at: int, sent: int | None = None, first: int | None = None, ended: int | None = None, **fields: Any) -> Exchange:
+        """One HTTP exchange; bodies have the lengths that they have, unless ``fields`` say otherwise."""
+        request, response = fields.get("request_body", b""), fields.get("response_body", b"")
+        moments = {name: None if ns is None else ORIGIN + ns for name, ns in (("sent_ns", sent), ("first_byte_ns", first), ("ended_ns", ended))}
+        told = Exchange(**{**moments, "number": len(self.exchanges) + 1, "connection": 1, "proc": 1, "tid": 100, "started_ns": ORIGIN + at,
+                           "request_bytes": len(request), "request_length": len(request), "response_bytes": len(response),
+                           "response_length": len(response), **fields})
+        self.exchanges.append(told)
+        return told
+
     def write(self, path: Path, batch: int = 1 << 16, end: dict[str, Any] | None = None, complete: bool = True,
               ledger: dict[str, Any] | None = None) -> Path:
         """Write the session; without ``complete`` the writer never came to its end. ``ledger`` takes the place of the true one."""
@@ -142,6 +155,8 @@ class Story:
                 writer.write_table(BlockKind.SAMPLES, columns)
             self._write_strings(writer)
             self._write_payloads(writer)
+            for kind, raw in ExchangePacker().packed_blocks(self.exchanges):
+                writer.write_packed(kind, raw)
             for first in range(0, len(self.calls), batch):
                 rows = self.calls[first:first + batch]
                 columns = {name: np.array([row[name] for row in rows], kind) for name, kind in SYSCALL_TYPES.items()}

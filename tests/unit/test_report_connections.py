@@ -65,7 +65,7 @@ def test_a_client_from_birth_to_end(tmp_path: Path) -> None:
         "tcp", "192.0.2.1:40000", "198.51.100.7:443", opened_ns=1150, closed_ns=6_000_000, sent_bytes=1009, received_bytes=53, pid=100, pids=(100,),
         fd=3, state="CLOSE", direction="out", sends=1, receives=2, errors=1, time_ns=1300, first_ns=3_000_000, last_ns=5_000_100,
         connected_ns=2_001_300, connect_ms=2.0, rtt_ms=2.5, rtt_var_ms=0.3, min_rtt_ms=1.8, retransmits=1, resets_received=1, wire_bytes=2018,
-        segments_out=3, segments_in=2)
+        segments_out=3, segments_in=2, sock=7)
 
 
 def test_a_server(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Exchanges: one HTTP request with its response, or one WebSocket, as the session keeps them and as both sides of it know them.
 
-In a session an EXCHANGES block is a map {"exchanges": [...]}; each entry is the plain form of an `Exchange`, whose bodies stand in
-BODIES blocks under their numbers. Everything here has passed the redaction before it was written.
+How a session keeps them is told in packing.py, which writes them; report/exchanges.py reads them. Everything here has passed the
+redaction before it was written.
 
 All times are CLOCK_MONOTONIC, ns. None is what was not seen.
 """
@@ -9,7 +9,6 @@ All times are CLOCK_MONOTONIC, ns. None is what was not seen.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 __all__ = ("Exchange", "Mark", "SocketMessage")
 
@@ -90,9 +89,3 @@ class Exchange:
         """The first header of this name, in any case; "" if there is none."""
         headers = self.request_headers if of_request else self.response_headers
         return next((value for key, value in headers if key.lower() == name), "")
-
-    def as_plain(self) -> dict[str, Any]:
-        """The form for a session; bodies are left to whoever writes them."""
-        plain: dict[str, Any] = {name: getattr(self, name) for name in self.__slots__}
-        plain["messages"] = [[m.at_ns, m.sent, m.kind, m.data, m.length] for m in self.messages]
-        return plain

@@ -22,6 +22,8 @@ _PART_BYTES = 8 << 20  # of the columns in one block: larger tables become sever
 
 _INDEX_ROWS = 1 << 21    # a longer one would be more than a table may hold; such a session is read by scanning
 
+_MSGPACK_MAPS = (0xDE, 0xDF)  # what a map of more than 15 entries begins with
+
 _ELSEWHERE = "or write the next session elsewhere: -o FILE"
 _REMEDIES = {
     errno.ENOSPC: f"free some space, {_ELSEWHERE}",
@@ -68,6 +70,15 @@ class SessionWriter:
         for part in _parts(kind, columns):
             self._write(kind, self._encode(part, layout.MODELS.get(kind)), layout.RAW_LIMIT)
 
+    def write_packed(self, kind: BlockKind, raw: bytes) -> None:
+        """Write one block whose inside, a map in msgpack, was made elsewhere (packing.py); ValueError if it cannot be one.
+
+        That it is a table of its kind is for the reader to check, as of all files.
+        """
+        if not raw or not (raw[0] & 0xF0 == 0x80 or raw[0] in _MSGPACK_MAPS):
+            raise ValueError(f"no {kind.name} block: not a map")
+        self._frame(kind, raw, layout.RAW_LIMIT if layout.is_table(kind) else layout.MAP_LIMIT)
+
     def close(self, end: dict[str, Any]) -> None:
         """Write the END block, the index and the trailer. The file itself is left open."""
         import numpy as np
@@ -81,7 +92,9 @@ class SessionWriter:
         self._broken = "the session is closed"
 
     def _write(self, kind: BlockKind, value: Mapping[str, Any], limit: int) -> None:
-        raw = self._packer.pack(value)
+        self._frame(kind, self._packer.pack(value), limit)
+
+    def _frame(self, kind: BlockKind, raw: bytes, limit: int) -> None:
         if len(raw) > limit:
             raise ValueError(f"a {kind.name} block of {len(raw)} bytes; at most {limit} can be read back")
         stored = self._compressor.compress(raw)
