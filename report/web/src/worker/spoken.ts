@@ -131,7 +131,7 @@ export class Spoken {
     llm.forEach((turn, place) => {
       const own = index[this.rows[place]];
       const used = [turn.system, turn.text, turn.reasoning, turn.error, ...turn.tool_calls.map(([, , args]) => args), ...turn.prompt.map(([, text]) => text)];
-      own?.push(...new Set(used.filter(Boolean)).values().map((text) => small[text]));
+      own?.push(...[...new Set(used.filter(Boolean))].map((text) => small[text]));
     });
     return index;
   }
