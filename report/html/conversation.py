@@ -14,7 +14,7 @@ __all__ = ("LLM_COLUMNS", "Texts", "turns")
 LLM_COLUMNS = (
     "number", "provider", "operation", "model", "response_model", "response_id", "started_ns", "first_token_ns", "ended_ns", "ttft_ms", "tokens_per_s",
     "input_tokens", "output_tokens", "cached_tokens", "cache_write_tokens", "reasoning_tokens", "finish_reasons", "messages", "streamed", "error",
-    "retry_of", "pid", "url", "status",
+    "retry_of", "pid", "url", "status", "cut",
 )
 """The fields of an LLM call that are short: a table of the page. The others are opened when they are looked at."""
 
@@ -22,7 +22,7 @@ _LOOKED_BACK = 64  # calls; several conversations may go on at the same time
 _SAID = frozenset(("assistant", "model"))
 
 Message = list[Any]
-"""[role, index of its text, its other fields or None]"""
+"""[role, index of its text, id of the tool call that it answers, tool calls as [id, name, index of the arguments], kinds of what is attached]"""
 
 
 class Texts:
@@ -55,16 +55,19 @@ def turns(calls: Sequence[Mapping[str, Any]], texts: Texts) -> list[dict[str, An
         base, known = _carried_on(call, prompt, calls, prompts)
         prompts.append(prompt)
         found.append({
-            "base": base, "known": known, "system": texts.index(call["system"] or ""), "prompt": prompt, "text": texts.index(call["text"] or ""),
-            "reasoning": texts.index(call["reasoning"] or ""), "tools": list(call["tools"]), "error": texts.index(_error(call["error"])),
-            "tool_calls": [[one["id"], one["name"], texts.index(_as_text(one["arguments"]))] for one in call["tool_calls"]],
+            "base": base, "known": known, "system": texts.index(call["system"]), "prompt": prompt, "text": texts.index(call["text"]),
+            "reasoning": texts.index(call["reasoning"]), "tools": list(call["tools"]), "error": texts.index(call["error"] or ""),
+            "tool_calls": _calls(call["tool_calls"], texts),
         })
     return found
 
 
 def _message(message: Mapping[str, Any], texts: Texts) -> Message:
-    rest = {name: value for name, value in message.items() if name not in ("role", "text") and value}
-    return [message.get("role") or "", texts.index(message.get("text") or ""), rest or None]
+    return [message["role"], texts.index(message["text"]), message["answers"], _calls(message["tool_calls"], texts), list(message["attached"])]
+
+
+def _calls(calls: Iterable[Mapping[str, Any]], texts: Texts) -> list[list[Any]]:
+    return [[call["id"], call["name"], texts.index(call["arguments"])] for call in calls]
 
 
 def _carried_on(call: Mapping[str, Any], prompt: list[Message], calls: Sequence[Mapping[str, Any]], prompts: list[list[Message]]) -> tuple[int, int]:
@@ -89,11 +92,3 @@ def _shared(one: Iterable[Message], other: Iterable[Message]) -> int:
             break
         count += 1
     return count
-
-
-def _as_text(value: Any) -> str:
-    return value if isinstance(value, str) else "" if value is None else str(value)
-
-
-def _error(value: Any) -> str:
-    return _as_text(value)

@@ -22,7 +22,7 @@ def coverage(document: Mapping[str, Any]) -> dict[str, Any]:
              "library": row["library"], "percent": row["percent"], "bytes": (row["sent_bytes"] or 0) + (row["received_bytes"] or 0)}
             for row in unread(document)]
     return {"share": _share(tls["percent"]), "whole": not rows, "connections": len(tls["connections"]), "unread": rows,
-            "redacted": _redacted(tls["redacted"])}
+            "secrets": sum(tls["redacted"].values()), "redacted": _redacted(tls["redacted"])}
 
 
 def unread(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -10,6 +10,7 @@ from report.html.conversation import LLM_COLUMNS
 from report.html.coverage import coverage
 from report.html.phases import phases_of
 from report.html.texts import shown, shown_all
+from tracer.session.exchanges import Exchange
 
 __all__ = ("LONG_TABLES", "as_columns", "compact", "head_of", "tables_of")
 
@@ -28,10 +29,11 @@ def head_of(document: Mapping[str, Any]) -> dict[str, Any]:
     return {**told, "coverage": shown_all(coverage(document)), "rows": {name: len(document[name]) for name in LONG_TABLES}, "longest": shown_all(longest), **sums}
 
 
-def tables_of(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The tables, each as {field: [value of each row]}."""
+def tables_of(document: Mapping[str, Any], exchanges: Sequence[Exchange]) -> dict[str, Any]:
+    """The tables, each as {field: [value of each row]}. ``exchanges``: those of the document's rows, in the same order."""
     short = [{field: row[field] for field in LLM_COLUMNS} for row in document["llm"]]
-    http = [{**row, "phases": phases} for row, phases in zip(document["http"], phases_of(document), strict=True)]
+    http = [{**row, "proc": exchange.proc, "phases": phases}
+            for row, exchange, phases in zip(document["http"], exchanges, phases_of(document), strict=True)]
     return {name: as_columns({"llm": short, "http": http}.get(name, document[name])) for name in LONG_TABLES}
 
 

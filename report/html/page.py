@@ -81,7 +81,7 @@ def page(session: Session, title: str | None = None, max_events: int = MAX_EVENT
         warnings=[*warnings(told), *_aggregated(events), *said.notes], ledger=head["ledger"], cost=totals.tracer, verdict=_verdict(totals),
         head=Markup(_embedded(head)),
         about=Markup(deflated(compact(_about_calls(told, events)), _FAST)),
-        tables=Markup(deflated(compact({**tables_of(told), "histograms": shown_all(latency_histograms(session))}), _FAST)),
+        tables=Markup(deflated(compact({**tables_of(told, exchanges), "histograms": shown_all(latency_histograms(session))}), _FAST)),
         texts=Markup(deflated("\n".join(events.texts).encode(), _FAST)), levels=Markup(events.levels.columns.base64),
         events=Markup(events.columns.base64), spoken=Markup(said.about), bodies=Markup(said.bodies))
 

@@ -119,7 +119,7 @@ def _llm(document: Mapping[str, Any]) -> Sentence:
     if not calls:
         return []
     waited = duration(_covered((row["started_ns"], row["ended_ns"]) for row in calls))
-    models = list(Counter(row["response_model"] or row["model"] or "?" for row in calls))
+    models = list(Counter(row["model"] or row["response_model"] or "?" for row in calls))
     failed = sum(bool(row["error"]) for row in calls)
     return [Part("It made "), Part(_many(len(calls), "LLM call"), "http"), Part(" to "), *_listed(models),
             Part(f", {waited} of {duration(document['session']['duration_s'] * 1e9)} waiting for the model"), *_tokens(calls),
@@ -132,16 +132,19 @@ def _tokens(calls: Sequence[Mapping[str, Any]]) -> Sentence:
 
 
 def _http(document: Mapping[str, Any]) -> Sentence:
-    sent = [row for row in document["http"] if row["side"] == "client"]
-    answered = len(document["http"]) - len(sent)
-    failed = sum(row["status"] is None or row["status"] >= 400 for row in document["http"])
-    end = [Part("; "), Part(f"{count(failed)} of them", "http?as=exchanges&q=is:failed"), Part(" failed.")] if failed else [Part(".")]
-    if not sent:
-        return [Part("It answered "), Part(_many(answered, "HTTP request"), "http?as=exchanges"), *end] if answered else []
-    hosts = list(Counter(_host(row["url"]) for row in sent))
-    also = [Part(f", and answered {count(answered)}")] if answered else []
-    return [Part("It sent "), Part(_many(len(sent), "HTTP request"), "http?as=exchanges"), Part(f" to {_many(len(hosts), 'host')}: "), *_listed(hosts),
-            *also, *end]
+    sides = [[row for row in document["http"] if row["side"] == side] for side in ("client", "server")]
+    told: Sentence = []
+    for rows, verb in zip(sides, ("sent", "answered"), strict=True):
+        if not rows:
+            continue
+        failed = sum(row["status"] is None or row["status"] >= 400 for row in rows)
+        told += [Part(f"{' and' if told else 'It'} {verb} "), Part(_many(len(rows), "HTTP request"), "http?as=exchanges")]
+        if verb == "sent":
+            hosts = list(Counter(_host(row["url"]) for row in rows))
+            told += [Part(f" to {_many(len(hosts), 'host')}: "), *_listed(hosts)]
+        if failed:
+            told += [Part(", of which "), Part(count(failed), f"http?as=exchanges&q=is:failed+is:{rows[0]['side']}"), Part(" failed")]
+    return [*told, Part(".")] if told else []
 
 
 def _host(url: str) -> str:

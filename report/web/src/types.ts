@@ -132,7 +132,8 @@ export interface Coverage {
   whole: boolean;
   connections: number;
   unread: { name: string; process: string | null; pid: number | null; reason: string; library: string; percent: number | null; bytes: number }[];
-  redacted: string;
+  secrets: number; // that were taken out
+  redacted: string; // the same as a sentence
 }
 
 /** An exchange beyond its row in the table. Texts are as they were sent: what shows them makes them visible. */
@@ -171,10 +172,19 @@ export interface Message {
   binary: boolean;
 }
 
+/** One message of a prompt. */
 export interface Prompt {
   role: string;
   text: string;
-  rest: Record<string, unknown> | null;
+  answers: string; // the tool whose result it is, or the id of its call
+  calls: ToolCall[];
+  attached: string[]; // the kinds of what is no text
+}
+
+export interface ToolCall {
+  id: string;
+  name: string;
+  args: string;
 }
 
 /** One LLM call. */
@@ -188,7 +198,7 @@ export interface Turn {
   text: string;
   reasoning: string;
   error: string;
-  calls: { id: string; name: string; args: string }[];
+  calls: ToolCall[];
 }
 
 /** What the worker is asked for. */

@@ -13,6 +13,12 @@ export function inline(text: string): string {
   return text.replace(UNSEEN, spelled).replace(/[\n\t]/g, spelled);
 }
 
+/** The beginning of a text in one line, blanks and line ends in a row as one blank. */
+export function preview(text: string, most: number): string {
+  const some = text.slice(0, 2 * most).replace(/\s+/g, " ").trim();
+  return visible(some.length > most || text.length > 2 * most ? `${some.slice(0, most)}…` : some);
+}
+
 function spelled(sign: string): string {
   const code = sign.codePointAt(0) ?? 0;
   if (NAMED[sign]) return NAMED[sign];

@@ -3,12 +3,11 @@
 import { h, replace, type Child } from "../dom";
 import { count, duration, many, moment, number, size, text } from "../format";
 import type { App } from "../model";
-import type { Prompt, Turn } from "../types";
+import type { Prompt, ToolCall, Turn } from "../types";
 import { whole } from "../ui/body";
-import { jsonTree } from "../ui/json";
 import { link } from "../ui/links";
 import { prose } from "../ui/prose";
-import { inline } from "../visible";
+import { inline, preview } from "../visible";
 
 const SYSTEM = new Set(["system", "developer"]);
 const FROM_MODEL = new Set(["assistant", "model"]);
@@ -31,7 +30,7 @@ export function turnHead(app: App, call: number): HTMLElement {
   const failed = row >= 0 && app.exchanges.isFailed(row);
   return h("header", { class: "turn-head" },
     h("div", { class: "turn-title" }, link(app, `exchange:${text(get("number"))}`, h("b", null, inline(model))),
-      h("span", { class: "quiet-text" }, [moment(from), pid && `process ${pid}`, text(get("provider"))].filter(Boolean).join(" · ")),
+      h("span", { class: "quiet-text" }, [moment(from, 1e6), pid && `process ${pid}`, text(get("provider"))].filter(Boolean).join(" · ")),
       get("retry_of") !== null && h("span", { class: "tag warn" }, "retry of ", link(app, `exchange:${text(get("retry_of"))}`, text(get("retry_of")))),
       failed && h("span", { class: "tag bad" }, row >= 0 && http.status[row] !== null ? `status ${text(http.status[row])}` : "no answer"),
       h("span", { class: "turn-took" }, ended === null ? "never ended" : duration(number(ended) - from))),
@@ -50,10 +49,12 @@ export function turnBody(app: App, call: number, turn: Turn): Child[] {
   } }, `${many(turn.known, "earlier message")}`);
   replace(told, earlier, ...news);
   return [
-    turn.system && folded(turn.sameSystem ? "System prompt, as before" : "System prompt", turn.system), told,
+    turn.system && folded(turn.sameSystem ? "System prompt, as before" : "System prompt", turn.system),
+    turn.tools.length > 0 && turn.base < 0 && folded(many(turn.tools.length, "tool"), turn.tools.join(", ")), told,
     (turn.text || turn.reasoning || turn.calls.length > 0) && h("section", { class: "said assistant", "aria-label": "The model" },
-      turn.reasoning && folded("Reasoning", turn.reasoning), turn.text && prose(turn.text), ...turn.calls.map((one) => toolCall(one.name, one.args, one.id))),
+      turn.reasoning && folded("Reasoning", turn.reasoning), turn.text && prose(turn.text), ...turn.calls.map((one) => toolCall(one))),
     turn.error && h("p", { class: "said failure" }, inline(turn.error)),
+    app.exchanges.llm.cut[call] === true && h("p", { class: "note" }, "The trace did not keep all of this call."),
   ];
 }
 
@@ -63,35 +64,26 @@ function part(kind: string, share: number): HTMLElement {
   return fill;
 }
 
-function said({ role, text: words, rest }: Prompt): HTMLElement {
+function said({ role, text: words, answers, calls, attached }: Prompt): HTMLElement {
   if (SYSTEM.has(role)) return folded("System prompt", words);
-  const { tool_calls: calls, ...others } = rest ?? {};
-  const kind = FROM_MODEL.has(role) ? "assistant" : role === "tool" || role === "function" ? "tool" : "user";
-  const name = [role || "?", ...["name", "tool_call_id"].map((field) => others[field]).filter((value) => typeof value === "string")].join(" ");
-  const odd = Object.fromEntries(Object.entries(others).filter(([field]) => !["name", "tool_call_id"].includes(field)));
-  return h("section", { class: `said ${kind}`, "aria-label": inline(name) }, h("p", { class: "who" }, inline(name)),
-    words && (kind === "tool" ? result(words) : prose(words)),
-    ...(Array.isArray(calls) ? calls.map(anyCall) : []), Object.keys(odd).length > 0 && jsonTree(odd));
+  const kind = FROM_MODEL.has(role) ? "assistant" : answers || role === "tool" || role === "function" ? "tool" : "user";
+  const name = inline(kind === "tool" ? `result${answers && ` of ${answers}`}` : role || "?");
+  return h("section", { class: `said ${kind}`, "aria-label": name }, h("p", { class: "who" }, name), words && (kind === "tool" ? result(words) : prose(words)),
+    ...calls.map((call) => toolCall(call)), ...attached.map((what) => h("span", { class: "tag" }, inline(what))));
 }
 
-function anyCall(value: unknown): HTMLElement {
-  const call = (typeof value === "object" && value !== null ? value : {}) as Record<string, unknown>;
-  const args = typeof call.arguments === "string" ? call.arguments : JSON.stringify(call.arguments ?? "");
-  return toolCall(String(call.name ?? "?"), args, String(call.id ?? ""));
-}
-
-function toolCall(name: string, args: string, id: string): HTMLElement {
-  return h("details", { class: "tool-call", title: inline(id) }, h("summary", null, h("code", null, inline(name)), h("span", { class: "quiet-text" }, ` ${inline(args.slice(0, FIRST_LINE))}`)), whole(args));
+function toolCall({ id, name, args }: ToolCall): HTMLElement {
+  return h("details", { class: "tool-call", title: inline(id) }, h("summary", null, h("code", null, inline(name)), h("span", { class: "quiet-text" }, ` ${preview(args, FIRST_LINE)}`)), whole(args));
 }
 
 /** What a tool has given back: often long, so its first line stands for it. */
 function result(words: string): HTMLElement {
   if (words.length <= 2 * FIRST_LINE && !words.includes("\n")) return prose(words);
-  return h("details", { class: "tool-call" }, h("summary", null, h("span", { class: "clip" }, inline(words.slice(0, FIRST_LINE))), h("span", { class: "quiet-text" }, ` ${size(words.length)}`)), whole(words));
+  return h("details", { class: "tool-call" }, h("summary", null, h("span", { class: "clip" }, preview(words, FIRST_LINE)), h("span", { class: "quiet-text" }, ` ${size(words.length)}`)), whole(words));
 }
 
 function folded(title: string, words: string): HTMLElement {
-  const root = h("details", { class: "part folded" }, h("summary", null, title, h("span", { class: "quiet-text" }, ` ${inline(words.slice(0, FIRST_LINE))}`)));
+  const root = h("details", { class: "part folded" }, h("summary", null, title, h("span", { class: "quiet-text" }, ` ${preview(words, FIRST_LINE)}`)));
   root.addEventListener("toggle", () => root.open && root.childElementCount === 1 && root.append(prose(words)));
   return root;
 }

@@ -31,10 +31,9 @@ export async function exchangeDetails(app: App, row: number): Promise<Child[] | 
       get("side") === "server" && "answered by this process"].filter(Boolean).join(" · ")),
     h("h2", { class: "path" }, h("span", { class: "method" }, text(get("method")) || "?"), " ", h("code", null, text(get("url")))),
     errors.length > 0 && h("ul", { class: "note" }, errors.map((error) => h("li", null, error))),
-    pairs(["status", status(app, row)], ["started", moment(from)], ["took", duration(app.exchanges.took(row))], ["process", processOf(app, row)],
+    pairs(["status", status(app, row)], ["started", moment(from, 1e5)], ["took", duration(app.exchanges.took(row))], ["process", processOf(app, row)],
       ["connection", connectionOf(app, row)], ["request", sizes(table, row, "request")], ["response", sizes(table, row, "response")],
-      ["interim", said.interim.join(", ")], ["secrets", get("redacted") ? `${many(number(get("redacted")), "secret")} taken out` : ""]),
-    call >= 0 && llm(app, call),
+      ["interim", said.interim.join(", ")], ["secrets", get("redacted") ? `${many(number(get("redacted")), "secret")} taken out` : ""], ...(call >= 0 ? llm(app, call) : [])),
     phases.length > 0 && h("h3", null, "Where the time went"), phases.length > 0 && waterfall(phases, text(get("side"))),
     h("div", { class: "actions" },
       get("side") === "client" && get("method") !== "" && curlButton(app, row, said, sent),
@@ -55,18 +54,18 @@ export function status(app: App, row: number): HTMLElement {
 }
 
 /** The tokens and times of an LLM call. */
-function llm(app: App, call: number): HTMLElement {
+function llm(app: App, call: number): [string, Child][] {
   const { llm: table } = app.exchanges;
   const get = (field: string) => table[field][call];
   const tokens = (field: string) => (get(field) === null ? "" : count(number(get(field))));
   const again = get("retry_of") === null ? -1 : app.exchanges.row(number(get("retry_of")));
-  return pairs(["model", `${text(get("response_model")) || text(get("model"))}`], ["asked", [text(get("provider")), text(get("operation"))].filter(Boolean).join(" · ")],
+  return [["model", text(get("response_model")) || text(get("model"))], ["asked", [text(get("provider")), text(get("operation"))].filter(Boolean).join(" · ")],
     ["tokens in", tokens("input_tokens")], ["of these cached", tokens("cached_tokens")], ["put into the cache", tokens("cache_write_tokens")],
     ["tokens out", tokens("output_tokens")], ["of these reasoning", tokens("reasoning_tokens")],
     ["first token after", get("ttft_ms") === null ? "" : duration(number(get("ttft_ms")) * 1e6)],
     ["tokens a second", get("tokens_per_s") === null ? "" : number(get("tokens_per_s")).toFixed(1)],
     ["stopped because", (get("finish_reasons") as string[]).join(", ")], ["error", get("error") ? h("span", { class: "bad" }, text(get("error"))) : ""],
-    ["retry of", again >= 0 ? link(app, `exchange:${text(get("retry_of"))}`, `exchange ${text(get("retry_of"))}`) : ""]);
+    ["retry of", again >= 0 ? link(app, `exchange:${text(get("retry_of"))}`, `exchange ${text(get("retry_of"))}`) : ""]];
 }
 
 function headersPart(title: string, headers: [string, string][]): HTMLElement {

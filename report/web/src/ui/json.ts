@@ -73,7 +73,7 @@ function preview(entries: [string, unknown][]): string {
 }
 
 function leaf(value: unknown): Child {
-  if (typeof value === "string") return h("span", { class: "json-text" }, longText(value, LONG));
+  if (typeof value === "string") return h("span", { class: `json-text${value.includes("\n") ? " lines" : ""}` }, longText(value, LONG));
   if (value instanceof Digits) return h("span", { class: "json-number" }, value.digits);
   return h("span", { class: "json-number" }, String(value));
 }

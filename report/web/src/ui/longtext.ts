@@ -4,16 +4,17 @@ import { h, type Child } from "../dom";
 import { size } from "../format";
 import { visible } from "../visible";
 
+const SIGNS_A_LINE = 50; // on the average, of what is shown at first: many short lines take as much room as a few long ones
 const PIECE = 16_384; // signs that are laid out together; what is far away from the screen is not
 const AT_ONCE = 1 << 20; // signs that one press brings
 
 export function longText(text: string, first = 4000, kind = ""): HTMLElement {
   const root = h("div", { class: `long-text ${kind}` });
-  if (text.length <= first * 1.2) {
+  let at = beginning(text, first);
+  if (at * 1.2 >= text.length) {
     root.append(visible(text));
     return root;
   }
-  let at = breakBefore(text, first);
   const start = h("div", null, visible(text.slice(0, at)));
   const more = h("button", { type: "button", class: "more", onclick: (event: Event) => {
     event.stopPropagation();
@@ -35,6 +36,19 @@ export function longText(text: string, first = 4000, kind = ""): HTMLElement {
   label();
   root.append(start, more);
   return root;
+}
+
+/** Where what is shown at first ends. */
+function beginning(text: string, signs: number): number {
+  const most = Math.max(Math.ceil(signs / SIGNS_A_LINE), 8);
+  let [at, lines] = [0, 0];
+  while (lines < most) {
+    const next = text.indexOf("\n", at);
+    if (next < 0 || next > signs) return breakBefore(text, signs);
+    at = next + 1;
+    lines++;
+  }
+  return at;
 }
 
 /** The end of a line a little before this place; the place itself if there is none, but never inside a sign. */

@@ -13,10 +13,12 @@ export class ConversationView implements View {
   private readonly near: IntersectionObserver;
   private shown = "";
   private marked = "";
+  private wanted: HTMLElement | null = null; // stays in sight while the boxes above it get their true heights
 
   /** `told` is given how many calls there are to see, and of how many. */
   constructor(private readonly app: App, private readonly told: (found: number, all: number) => void) {
     this.root = h("div", { class: "chat", role: "feed", tabindex: "0", "aria-label": "Conversation" });
+    for (const moves of ["wheel", "pointerdown", "keydown"]) this.root.addEventListener(moves, () => (this.wanted = null), { passive: true });
     this.near = new IntersectionObserver((seen) => {
       for (const { isIntersecting, target } of seen) if (isIntersecting) void this.fill(Number((target as HTMLElement).dataset.call));
     }, { root: this.root, rootMargin: NEAR });
@@ -60,6 +62,7 @@ export class ConversationView implements View {
     const turn = await this.app.client.ask("turn", { row: call, all: false });
     if (turn) box.append(...turnBody(this.app, call, turn).filter((part): part is HTMLElement => part instanceof HTMLElement));
     else if (!this.app.head.bodies) box.append(h("p", { class: "quiet-text" }, "This file was made without what was said (--no-bodies)."));
+    this.wanted?.scrollIntoView({ block: "start" });
   }
 
   /** Show which call is selected; bring it into sight when the selection came from elsewhere. */
@@ -71,8 +74,8 @@ export class ConversationView implements View {
     const call = what === "exchange" ? exchanges.call(exchanges.row(Number(which))) : -1;
     for (const [one, box] of this.boxes) box.classList.toggle("marked", one === call);
     const box = this.boxes.get(call);
-    if (!box?.isConnected || this.isInSight(box)) return;
-    void this.fill(call).then(() => box.scrollIntoView({ block: "start" }));
+    this.wanted = box?.isConnected && !(box.dataset.filled && this.isInSight(box)) ? box : null;
+    this.wanted?.scrollIntoView({ block: "start" });
   }
 
   private isInSight(box: HTMLElement): boolean {

@@ -1,7 +1,7 @@
 /** All exchanges over HTTP as a table. */
 
 import { h, type Child } from "../dom";
-import { duration, moment, number, size, text } from "../format";
+import { duration, many, moment, number, size, text } from "../format";
 import type { App } from "../model";
 import { ListView } from "./lists";
 
@@ -17,11 +17,11 @@ export function exchangeList(app: App): ListView {
     name: "Exchanges", what: ["exchange", "exchanges"], table, sort: { key: "started_ns", descending: false }, selects: (row) => `exchange:${text(table.number[row])}`,
     empty: "No exchange fits the search and the range of time.", fits: () => exchanges.fitting(app),
     columns: [
-      { key: "started_ns", title: "started", width: "5.6rem", room: "some", cell: (row) => moment(exchanges.from(row)) },
+      { key: "started_ns", title: "started", width: "5.6rem", room: "some", cell: (row) => moment(exchanges.from(row), 1e5) },
       { key: "method", title: "method", width: "4.4rem", left: true, cell: (row) => h("span", { class: "method" }, text(table.method[row]) || "?") },
       { key: "status", title: "status", width: "3.6rem", left: true, by: (row) => number(table.status[row] ?? -1), cell: (row) => state(app, row) },
       { key: "url", title: "URL", width: "minmax(9rem, 5fr)", left: true, cell: (row) => address(app, row) },
-      { key: "content_type", title: "type", width: "6rem", left: true, room: "much", cell: (row) => text(table.content_type[row]).replace(SHORT_TYPE, "$1") },
+      { key: "content_type", title: "type", width: "7rem", left: true, room: "much", cell: (row) => (number(table.messages[row]) ? many(number(table.messages[row]), "message") : text(table.content_type[row]).replace(SHORT_TYPE, "$1")) },
       { key: "request_bytes", title: "sent", width: "4.8rem", room: "some", by: (row) => sent(row) ?? -1, cell: (row) => (sent(row) ? size(sent(row)) : "–") },
       { key: "response_bytes", title: "received", width: "4.8rem", room: "some", by: (row) => received(row) ?? -1, cell: (row) => (received(row) ? size(received(row)) : "–") },
       { key: "first_byte_ns", title: "first byte", width: "5.2rem", room: "much", by: (row) => first(row) ?? -1, hint: "From the start of the request to the first byte of the response",
@@ -42,7 +42,7 @@ function address(app: App, row: number): HTMLElement {
   const url = text(app.exchanges.table.url[row]);
   const [, host, path] = /^[a-z]+:\/\/([^/?#]*)(.*)$/s.exec(url) ?? ["", "", url];
   return h("span", { class: "tree-cell", title: url.slice(0, 1000) }, app.exchanges.call(row) >= 0 && h("span", { class: "tag" }, "LLM"),
-    h("span", { class: "clip" }, h("span", { class: "quiet-text" }, host), h("code", null, path || "/")));
+    h("span", { class: "address" }, h("span", { class: "clip quiet-text" }, host), h("code", { class: "clip" }, path || "/")));
 }
 
 /** Where in the session it was, waiting and answer told apart. */

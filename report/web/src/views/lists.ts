@@ -30,7 +30,7 @@ interface Options {
 export class ListView implements View {
   readonly root: HTMLElement;
   private readonly table: DataTable<number>;
-  private readonly summary = h("p", { class: "summary" });
+  readonly summary = h("p", { class: "summary" });
   private rows: number[] = [];
   private sorted: { key: string; descending: boolean };
 

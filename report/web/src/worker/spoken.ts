@@ -1,7 +1,7 @@
 /** What was said over HTTP, in the worker (report/html/spoken.py): headers and texts are opened when someone first asks, a body when it is wanted. */
 
 import { bytesOf, inflate, inflateText } from "../embedded";
-import type { Body, Message, Said, Turn } from "../types";
+import type { Body, Message, Said, ToolCall, Turn } from "../types";
 import { readable } from "./bytes";
 import { eventsOf } from "./sse";
 
@@ -21,13 +21,15 @@ interface ToldTurn {
   base: number;
   known: number;
   system: number;
-  prompt: [role: string, text: number, rest: Record<string, unknown> | null][];
+  prompt: [role: string, text: number, answers: string, calls: ToldCall[], attached: string[]][];
   text: number;
   reasoning: number;
   tools: string[];
   error: number;
-  tool_calls: [id: string, name: string, args: number][];
+  tool_calls: ToldCall[];
 }
+
+type ToldCall = [id: string, name: string, args: number];
 
 interface About {
   http: Told[];
@@ -76,10 +78,13 @@ export class Spoken {
     const { llm, texts } = await this.open();
     const told = llm[row];
     if (!told) return null;
+    const callsOf = (calls: ToldCall[]): ToolCall[] => calls.map(([id, name, args]) => ({ id, name, args: texts[args] }));
+    const names = new Map(told.prompt.flatMap(([, , , calls]) => calls.map(([id, name]) => [id, name] as const)));
     return {
       base: told.base, known: told.known, system: texts[told.system], sameSystem: told.base >= 0 && llm[told.base].system === told.system, tools: told.tools,
-      prompt: told.prompt.slice(all ? 0 : told.known).map(([role, text, rest]) => ({ role, text: texts[text], rest })), text: texts[told.text],
-      reasoning: texts[told.reasoning], error: texts[told.error], calls: told.tool_calls.map(([id, name, args]) => ({ id, name, args: texts[args] })),
+      prompt: told.prompt.slice(all ? 0 : told.known).map(([role, text, answers, calls, attached]) =>
+        ({ role, text: texts[text], answers: answers && (names.get(answers) || answers), calls: callsOf(calls), attached })), text: texts[told.text],
+      reasoning: texts[told.reasoning], error: texts[told.error], calls: callsOf(told.tool_calls),
     };
   }
 
@@ -130,7 +135,8 @@ export class Spoken {
     const small = texts.map((text) => text.toLowerCase());
     llm.forEach((turn, place) => {
       const own = index[this.rows[place]];
-      const used = [turn.system, turn.text, turn.reasoning, turn.error, ...turn.tool_calls.map(([, , args]) => args), ...turn.prompt.map(([, text]) => text)];
+      const used = [turn.system, turn.text, turn.reasoning, turn.error, ...turn.tool_calls.map(([, , args]) => args),
+        ...turn.prompt.flatMap(([, text, , calls]) => [text, ...calls.map(([, , args]) => args)])];
       own?.push(...[...new Set(used.filter(Boolean))].map((text) => small[text]));
     });
     return index;
