@@ -25,7 +25,7 @@ export function turnHead(app: App, call: number): HTMLElement {
   const figures = [
     tokens("input_tokens", "tokens in"), number(get("cached_tokens")) > 0 && `${count(number(get("cached_tokens")))} of them cached`, tokens("output_tokens", "out"),
     number(get("reasoning_tokens")) > 0 && `${count(number(get("reasoning_tokens")))} of them reasoning`,
-    first !== null && `first token after ${duration(number(first) - from)}`, get("tokens_per_s") !== null && `${number(get("tokens_per_s")).toFixed(0)} tokens/s`,
+    get("ttft_ms") !== null && `first token after ${duration(number(get("ttft_ms")) * 1e6)}`, get("tokens_per_s") !== null && `${number(get("tokens_per_s")).toFixed(0)} tokens/s`,
     (get("finish_reasons") as string[]).length > 0 && `stopped: ${(get("finish_reasons") as string[]).join(", ")}`].filter(Boolean).join(" · ");
   const failed = row >= 0 && app.exchanges.isFailed(row);
   return h("header", { class: "turn-head" },
@@ -49,7 +49,7 @@ export function turnBody(app: App, call: number, turn: Turn): Child[] {
   } }, `${many(turn.known, "earlier message")}`);
   replace(told, earlier, ...news);
   return [
-    turn.system && folded(turn.sameSystem ? "System prompt, as before" : "System prompt", turn.system),
+    turn.system && folded(turn.sameSystem ? "System prompt, as before" : "System prompt", turn.system, !turn.sameSystem),
     turn.tools.length > 0 && turn.base < 0 && folded(many(turn.tools.length, "tool"), turn.tools.join(", ")), told,
     (turn.text || turn.reasoning || turn.calls.length > 0) && h("section", { class: "said assistant", "aria-label": "The model" },
       turn.reasoning && folded("Reasoning", turn.reasoning), turn.text && prose(turn.text), ...turn.calls.map((one) => toolCall(one))),
@@ -82,8 +82,8 @@ function result(words: string): HTMLElement {
   return h("details", { class: "tool-call" }, h("summary", null, h("span", { class: "clip" }, preview(words, FIRST_LINE)), h("span", { class: "quiet-text" }, ` ${size(words.length)}`)), whole(words));
 }
 
-function folded(title: string, words: string): HTMLElement {
-  const root = h("details", { class: "part folded" }, h("summary", null, title, h("span", { class: "quiet-text" }, ` ${preview(words, FIRST_LINE)}`)));
+function folded(title: string, words: string, shown = true): HTMLElement {
+  const root = h("details", { class: "part folded" }, h("summary", null, title, shown && h("span", { class: "quiet-text" }, ` ${preview(words, FIRST_LINE)}`)));
   root.addEventListener("toggle", () => root.open && root.childElementCount === 1 && root.append(prose(words)));
   return root;
 }
