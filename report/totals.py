@@ -7,7 +7,7 @@ otherwise.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -19,6 +19,7 @@ from report.files import FileTotals, files_of
 from report.http import HttpRow, http_rows, remotes_of
 from report.ledger import LaneLedger, ledger_of, rows_held
 from report.moments import sockets_of
+from report.llm import LlmCall, calls_of
 from report.plain import integer, last_map, number, words
 from report.processes import Process, lifecycle, processes_of
 from report.searches import FailedOpens
@@ -89,6 +90,7 @@ class Totals:
     connections: tuple[Connection, ...]
     dns: tuple[Lookup, ...]
     http: tuple[HttpRow, ...]
+    llm: tuple[LlmCall, ...]
     tracer: TracerCost
 
 
@@ -114,8 +116,9 @@ def totals_of(session: Session, pid: int | None = None, trail: Trail | None = No
     facts = replace(facts, problems=(*facts.problems, *activity.descriptors.problems, *_left_out(dns), *exchanges.problems))
     origin = int(session.meta["started_ns"])
     http = tuple(http_rows(exchanges.told, {process.proc: process for process in processes}, remotes_of(connections), origin))
+    llm = tuple(calls_of(exchanges.told, {process.proc: process.pid for process in processes}, origin))
     told = tuple(replace(row, at_ns=row.at_ns - origin) for row in dns.told)
-    return Totals(facts, ledger_of(session, held), syscalls, processes, files, searches, connections, told, http, tracer)
+    return Totals(facts, ledger_of(session, held), syscalls, processes, files, searches, connections, told, http, llm, tracer)
 
 
 def document(totals: Totals) -> dict[str, Any]:
@@ -130,6 +133,7 @@ def document(totals: Totals) -> dict[str, Any]:
         "connections": [vars(row) for row in totals.connections],
         "dns": [_look_up(row) for row in totals.dns],
         "http": [vars(row) for row in totals.http],
+        "llm": [asdict(row) for row in totals.llm],
         "tracer": vars(totals.tracer),
     }
 

@@ -50,7 +50,7 @@ def test_the_document_keeps_the_contract(tmp_path: Path) -> None:
     told.maps.append((BlockKind.SNAPSHOT, {"connections": [{"pid": 100, "fd": 5, "protocol": "tcp", "local": "127.0.0.1:1", "remote": "127.0.0.1:2",
                                                             "state": "ESTABLISHED"}]}))
     found = json.loads(as_json(document(totals(told, tmp_path)), indent=2))
-    assert list(found) == ["session", "ledger", "syscalls", "processes", "files", "searches", "connections", "dns", "http", "tracer"]
+    assert list(found) == ["session", "ledger", "syscalls", "processes", "files", "searches", "connections", "dns", "http", "llm", "tls", "tracer"]
     for part, form in CONTRACT.items():
         rows = found[part] if isinstance(found[part], list) else [found[part]]
         assert rows

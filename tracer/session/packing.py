@@ -64,7 +64,7 @@ class ExchangePacker:
                 entries, size = [], 0
             entries.append(entry)
             size += len(entry)
-            if self._waiting > _TABLE_BYTES:
+            if self._waiting > _TABLE_BYTES // 2:
                 yield from self._tables()
         yield from self._flush(entries)
 
