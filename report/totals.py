@@ -14,12 +14,12 @@ from typing import Any
 from report.activity import activity_of
 from report.connections import Connection, connections_of
 from report.dns import Lookup, Lookups, lookups_of
-from report.exchanges import read_exchanges
+from report.exchanges import Exchanges, read_exchanges
 from report.files import FileTotals, files_of
 from report.http import HttpRow, http_rows, remotes_of
 from report.ledger import LaneLedger, ledger_of, rows_held
-from report.moments import sockets_of
 from report.llm import LlmCall, calls_of
+from report.moments import sockets_of
 from report.plain import integer, last_map, number, words
 from report.processes import Process, lifecycle, processes_of
 from report.searches import FailedOpens
@@ -94,9 +94,9 @@ class Totals:
     tracer: TracerCost
 
 
-def totals_of(session: Session, pid: int | None = None, trail: Trail | None = None) -> Totals:
+def totals_of(session: Session, pid: int | None = None, trail: Trail | None = None, exchanges: Exchanges | None = None) -> Totals:
     """Sum up a session. ``pid`` narrows ``syscalls``, and nothing else, to the processes that had this pid. ``trail`` is told on the way
-    what each call's descriptor stood for."""
+    what each call's descriptor stood for. ``exchanges``: those of the session, for whoever has read them."""
     strings = Strings(session)
     records = lifecycle(session)
     calls = calls_by_process(session)
@@ -109,7 +109,7 @@ def totals_of(session: Session, pid: int | None = None, trail: Trail | None = No
     files, searches = files_of(activity), activity.descriptors.searches()
     dns = lookups_of(session, dict(zip(records["proc"].tolist(), records["tgid"].tolist(), strict=True)))
     connections, tracer = connections_of(session, strings, activity, sockets, dns.told), _cost(session)
-    exchanges = read_exchanges(session)
+    exchanges = exchanges or read_exchanges(session)
     held = rows_held(session)
     session.check()  # from here on the session says of all its blocks whether they could be read
     facts = session_facts(session, processes, calls)

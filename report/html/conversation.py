@@ -12,9 +12,9 @@ from typing import Any
 __all__ = ("LLM_COLUMNS", "Texts", "turns")
 
 LLM_COLUMNS = (
-    "number", "provider", "operation", "model", "response_model", "response_id", "started_ns", "first_token_ns", "ended_ns", "ttft_ms", "tokens_per_s",
-    "input_tokens", "output_tokens", "cached_tokens", "cache_write_tokens", "reasoning_tokens", "finish_reasons", "messages", "streamed", "error",
-    "retry_of", "pid", "url", "status", "cut",
+    "number", "provider", "operation", "model", "response_model", "response_id", "started_ns", "first_token_ns", "ended_ns", "ttft_ms",
+    "tokens_per_s", "input_tokens", "output_tokens", "cached_tokens", "cache_write_tokens", "reasoning_tokens", "finish_reasons", "messages",
+    "streamed", "error", "retry_of", "pid", "url", "status", "cut",
 )
 """The fields of an LLM call that are short: a table of the page. The others are opened when they are looked at."""
 

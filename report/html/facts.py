@@ -26,7 +26,8 @@ def head_of(document: Mapping[str, Any]) -> dict[str, Any]:
     syscalls = document["syscalls"]
     longest = [{field: row[field] for field in ("name", "calls", "total_ns")} for row in syscalls[:_LONGEST]]
     sums = {f"all_{field}": sum(row[field] for row in syscalls) for field in ("calls", "errors", "total_ns")}
-    return {**told, "coverage": shown_all(coverage(document)), "rows": {name: len(document[name]) for name in LONG_TABLES}, "longest": shown_all(longest), **sums}
+    told["coverage"] = shown_all(coverage(document))
+    return {**told, "rows": {name: len(document[name]) for name in LONG_TABLES}, "longest": shown_all(longest), **sums}
 
 
 def tables_of(document: Mapping[str, Any], exchanges: Sequence[Exchange]) -> dict[str, Any]:

@@ -63,9 +63,9 @@ class Gate:
         """The document of `ebtrace stats --json`: command lines first, then all that may repeat them."""
         if not self._redactor:
             return document
-        commands = _mapped(document, lambda text: text, self.words)
+        commands: dict[str, Any] = _mapped(document, lambda text: text, self.words)
         found: list[str] = []
-        _mapped(commands, lambda text: found.append(text) or text, list)
+        _gather(commands, found)
         clean = self._are_clean(found)
         return {name: part if clean or name in _OURS else _mapped(part, self._text, list) for name, part in commands.items()}
 
@@ -78,6 +78,15 @@ class Gate:
         for word, other in self._taken.items():
             text = text.replace(word, other)
         return self._redactor.text(text)
+
+
+def _gather(value: Any, found: list[str]) -> None:
+    """All texts in plain data."""
+    if isinstance(value, str):
+        found.append(value)
+    elif isinstance(value, (dict, list, tuple)):
+        for part in value.values() if isinstance(value, dict) else value:
+            _gather(part, found)
 
 
 def _mapped(value: Any, text: Callable[[str], str], words: Callable[[Sequence[str]], list[str]], name: str = "") -> Any:

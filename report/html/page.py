@@ -14,7 +14,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from report.calls import arch_of
-from report.exchanges import exchanges_of
+from report.exchanges import read_exchanges
+from report.html.bodies import Bodies
 from report.html.events import Events, events_of
 from report.html.facts import compact, head_of, tables_of
 from report.html.gate import Gate, Redactor
@@ -60,30 +61,33 @@ def page(session: Session, title: str | None = None, max_events: int = MAX_EVENT
     bundle = _bundle()
     gate = Gate(redactor)
     trail = Trail(arch_of(session), max_events)
-    totals = totals_of(session, trail=trail)
+    exchanges = read_exchanges(session)
+    for exchange in exchanges.told:
+        gate.exchange(exchange)
+    packed = Bodies(exchanges.told) if bodies else None  # while the totals are summed up
+    totals = totals_of(session, trail=trail, exchanges=exchanges)
     told = gate.document(document(totals))
     facts = told["session"]
-    exchanges = exchanges_of(session, bodies=bodies)
-    for exchange in exchanges:
-        gate.exchange(exchange)
-    said = spoken(exchanges, told, int(session.meta["started_ns"]), bodies)
+    if not bodies:
+        told["llm"] = [{**row, "error": row["error"] and "failed"} for row in told["llm"]]  # what a server says of an error stands in a body
+    said, left_out = spoken(exchanges.told, told, int(session.meta["started_ns"]), packed)
     events = events_of(session, trail, round(totals.session.duration_s * 1e9), max_events, gate)
     head = head_of(told)
     name = shown(title) if title else typed(facts["command"]) or "(no command)"
     head |= {"title": name, "chart": events.levels.chart, "span_ns": events.levels.width_ns * events.levels.pieces, "classes": CLASSES,
-             "calls": events.survey.calls, "held": events.held, "every": events.choice.every, "bodies": bodies, "notes": said.notes}
+             "calls": events.survey.calls, "held": events.held, "every": events.choice.every, "bodies": bodies, "notes": left_out}
     environment = Environment(loader=FileSystemLoader(_WEB), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {"count": count, "duration": duration, "size": size, "shown": shown}
     yield from environment.get_template("report.html.j2").generate(
         title=name, policy=_policy(bundle), style=Markup(bundle.style), script=Markup(bundle.script), worker=Markup(bundle.worker),
         version=__version__, facts=facts,
         command=typed(facts["command"], _COMMAND), story=story(told),
-        warnings=[*warnings(told), *_aggregated(events), *said.notes], ledger=head["ledger"], cost=totals.tracer, verdict=_verdict(totals),
+        warnings=[*warnings(told), *_aggregated(events), *left_out], ledger=head["ledger"], cost=totals.tracer, verdict=_verdict(totals),
         head=Markup(_embedded(head)),
         about=Markup(deflated(compact(_about_calls(told, events)), _FAST)),
-        tables=Markup(deflated(compact({**tables_of(told, exchanges), "histograms": shown_all(latency_histograms(session))}), _FAST)),
+        tables=Markup(deflated(compact({**tables_of(told, exchanges.told), "histograms": shown_all(latency_histograms(session))}), _FAST)),
         texts=Markup(deflated("\n".join(events.texts).encode(), _FAST)), levels=Markup(events.levels.columns.base64),
-        events=Markup(events.columns.base64), spoken=Markup(said.about), bodies=Markup(said.bodies))
+        events=Markup(events.columns.base64), spoken=Markup(said), bodies=Markup(packed.base64 if packed else ""))
 
 
 def _bundle() -> _Bundle:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,7 +19,8 @@ Row = Mapping[str, Any]
 
 def phases_of(document: Mapping[str, Any]) -> list[list[Phase]]:
     """The phases of each exchange in the document of `ebtrace stats --json`, in the order of time."""
-    connections, lookups = _Latest(document["connections"], _end), _Latest(document["dns"], lambda row: row["name"])
+    connections = [_Latest(document["connections"], key) for key in (_sock, _ends)]
+    lookups = _Latest(document["dns"], lambda row: row["name"])
     found = []
     opened = set()
     for row in document["http"]:
@@ -34,28 +35,34 @@ def phases_of(document: Mapping[str, Any]) -> list[list[Phase]]:
 class _Latest:
     """Rows by a key, found by the last moment at which they began."""
 
-    def __init__(self, rows: Sequence[Row], key: Any) -> None:
+    def __init__(self, rows: Sequence[Row], key: Callable[[Row], Any]) -> None:
         self._rows: dict[Any, list[tuple[int, Row]]] = {}
         for row in rows:
-            at = row.get("opened_ns", row.get("at_ns"))
-            if isinstance(at, int):
-                self._rows.setdefault(key(row), []).append((at, row))
-        for known in self._rows.values():
-            known.sort(key=lambda entry: entry[0])
+            at, known = row.get("opened_ns", row.get("at_ns")), key(row)
+            if at is not None and known is not None:
+                self._rows.setdefault(known, []).append((at, row))
+        for entries in self._rows.values():
+            entries.sort(key=lambda entry: entry[0])
 
     def before(self, key: Any, at_ns: int) -> Row | None:
+        """The last one of this key that had begun by then."""
         known = self._rows.get(key, [])
         place = bisect_right(known, at_ns, key=lambda entry: entry[0])
         return known[place - 1][1] if place else None
 
 
-def _end(row: Row) -> tuple[int | None, str]:
-    return row["pid"], row["remote"]
+def _sock(row: Row) -> int | None:
+    return row["sock"] or None
 
 
-def _before(row: Row, connections: _Latest, lookups: _Latest) -> Iterator[Phase]:
+def _ends(row: Row) -> tuple[int, str] | None:
+    return (row["pid"], row["remote"]) if row["pid"] and row["remote"] else None
+
+
+def _before(row: Row, connections: Sequence[_Latest], lookups: _Latest) -> Iterator[Phase]:
     """What had to happen before the first exchange on a connection."""
-    connection = connections.before((row["pid"], row["remote"]), row["started_ns"]) if row["remote"] else None
+    by_sock, by_ends = connections
+    connection = by_sock.before(_sock(row), row["started_ns"]) or by_ends.before(_ends(row), row["started_ns"])
     if connection is None:
         return
     opened, connected = connection["opened_ns"], connection["connected_ns"]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from report.html.coverage import sentences
 from report.html.texts import shown
+from report.llm.facts import facts_of
 from report.text import count, duration, size
 
 __all__ = ("Part", "Sentence", "story", "warnings")
@@ -30,7 +31,8 @@ Sentence = list[Part]
 
 def story(document: Mapping[str, Any]) -> list[Sentence]:
     """The sentences, the most important first; what did not happen has none."""
-    tellers: tuple[Callable[[Mapping[str, Any]], Sentence], ...] = (_run, _processes, _calls, _files, _changes, _searches, _llm, _http, _network, _names)
+    tellers: tuple[Callable[[Mapping[str, Any]], Sentence], ...] = (
+        _run, _processes, _calls, _files, _changes, _searches, _llm, _http, _network, _names)
     return [sentence for sentence in (teller(document) for teller in tellers) if sentence]
 
 
@@ -115,20 +117,14 @@ def _searches(document: Mapping[str, Any]) -> Sentence:
 
 
 def _llm(document: Mapping[str, Any]) -> Sentence:
-    calls = document["llm"]
-    if not calls:
+    facts = facts_of(document["llm"])
+    if not facts.calls:
         return []
-    waited = duration(_covered((row["started_ns"], row["ended_ns"]) for row in calls))
-    models = list(Counter(row["model"] or row["response_model"] or "?" for row in calls))
-    failed = sum(bool(row["error"]) for row in calls)
-    return [Part("It made "), Part(_many(len(calls), "LLM call"), "http"), Part(" to "), *_listed(models),
-            Part(f", {waited} of {duration(document['session']['duration_s'] * 1e9)} waiting for the model"), *_tokens(calls),
-            *([Part("; "), Part(f"{count(failed)} of them", "http?q=is:llm+is:failed"), Part(" failed")] if failed else []), Part(".")]
-
-
-def _tokens(calls: Sequence[Mapping[str, Any]]) -> Sentence:
-    sums = [sum(row[field] or 0 for row in calls) for field in ("input_tokens", "output_tokens")]
-    return [Part(f"; {count(sums[0])} tokens went in and {count(sums[1])} came out")] if any(sums) else []
+    known = facts.input_tokens + facts.output_tokens > 0
+    tokens = f"; {count(facts.input_tokens)} tokens went in and {count(facts.output_tokens)} came out" if known else ""
+    return [Part("It made "), Part(_many(facts.calls, "LLM call"), "http"), Part(" to "), *_listed(facts.models),
+            Part(f", {duration(facts.waiting_ns)} of {duration(document['session']['duration_s'] * 1e9)} waiting for the model{tokens}"),
+            *([Part("; "), Part(f"{count(facts.failed)} of them", "http?q=is:llm+is:failed"), Part(" failed")] if facts.failed else []), Part(".")]
 
 
 def _http(document: Mapping[str, Any]) -> Sentence:
@@ -138,7 +134,7 @@ def _http(document: Mapping[str, Any]) -> Sentence:
         if not rows:
             continue
         failed = sum(row["status"] is None or row["status"] >= 400 for row in rows)
-        told += [Part(f"{' and' if told else 'It'} {verb} "), Part(_many(len(rows), "HTTP request"), "http?as=exchanges")]
+        told += [Part(f"{', and' if told else 'It'} {verb} "), Part(_many(len(rows), "HTTP request"), "http?as=exchanges")]
         if verb == "sent":
             hosts = list(Counter(_host(row["url"]) for row in rows))
             told += [Part(f" to {_many(len(hosts), 'host')}: "), *_listed(hosts)]
@@ -152,16 +148,6 @@ def _host(url: str) -> str:
         return urlsplit(url).netloc or "?"
     except ValueError:
         return "?"
-
-
-def _covered(spans: Iterable[tuple[int, int | None]]) -> int:
-    """How much time lies in any of the spans, ns; those without an end do not count."""
-    total, until = 0, None
-    for start, end in sorted((start, end) for start, end in spans if end is not None):
-        begin = start if until is None else max(start, until)
-        total += max(end - begin, 0)
-        until = end if until is None else max(end, until)
-    return total
 
 
 def _network(document: Mapping[str, Any]) -> Sentence:

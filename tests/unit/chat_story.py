@@ -62,19 +62,19 @@ def connect(told: Story) -> None:
 def fill(told: Story) -> None:
     """The exchanges."""
     asked: list[dict[str, Any]] = [{"role": "user", "content": _QUESTION}]
-    told.exchange(20 * MS, 21 * MS, 35 * MS, 38 * MS, method="GET", scheme="https", authority="models.example", target="/api.json?all=1&x=[1]", status=200,
-                  reason="OK", library="openssl", connection=9, response_headers=[("Content-Type", "application/json"), ("X-Cache", "HIT")],
+    listed = {"models": [{"id": f"m{number}", "price": 1.5, "tags": []} for number in range(3)], "big": 2**70}
+    told.exchange(20 * MS, 21 * MS, 35 * MS, 38 * MS, method="GET", scheme="https", authority="models.example", target="/api.json?all=1&x=[1]",
+                  status=200, reason="OK", library="openssl", connection=9, response_body=json.dumps(listed).encode(), response_bytes=120,
                   request_headers=[("Host", "models.example"), ("Accept", "*/*"), ("X-Quote", "it's \"so\"\\")],
-                  response_body=json.dumps({"models": [{"id": f"m{number}", "price": 1.5, "tags": []} for number in range(3)], "big": 2**70}).encode(),
-                  response_bytes=120)
+                  response_headers=[("Content-Type", "application/json"), ("X-Cache", "HIT")])
     told.exchange(80 * MS, 84 * MS, 300 * MS, 700 * MS, **_post(asked), **_streamed(
         300 * MS, 400 * MS, [("text", "I will "), ("text", "look.")], tool=("toolu_1", "read_file", ['{"path": ', '"report.txt"}'])), redacted=1)
     asked = [*asked, {"role": "assistant", "content": _USES}, {"role": "user", "content": _RESULT}]
     told.exchange(760 * MS, 764 * MS, 900 * MS, 901 * MS, **_post(asked), status=529, reason="Overloaded",
                   response_headers=[("content-type", "application/json"), ("retry-after", "1")],
                   response_body=b'{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}', redacted=1)
-    told.exchange(1100 * MS, 1104 * MS, 1350 * MS, 1900 * MS, **_post(asked), **_streamed(
-        1350 * MS, 550 * MS, [("thinking", "The last line "), ("thinking", "has it."), *(("text", piece) for piece in _pieces(_CODE))]), redacted=1)
+    parts = [("thinking", "The last line "), ("thinking", "has it."), *(("text", piece) for piece in _pieces(_CODE))]
+    told.exchange(1100 * MS, 1104 * MS, 1350 * MS, 1900 * MS, **_post(asked), **_streamed(1350 * MS, 550 * MS, parts), redacted=1)
     told.exchange(1950 * MS, 1951 * MS, None, None, method="GET", scheme="http", authority="slow.example:8080", target="/never", connection=12,
                   errors=["The trace ended before the response did."])
     told.exchange(600 * MS, 602 * MS, 640 * MS, 641 * MS, method="POST", scheme="http", authority="forms.example", target="/send", status=404,
@@ -118,9 +118,9 @@ def _post(messages: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _streamed(first: int, length: int, parts: list[tuple[str, str]], tool: tuple[str, str, list[str]] | None = None) -> dict[str, Any]:
     """An answer that arrives event by event, evenly over ``length`` ns."""
+    usage = {"input_tokens": 200, "cache_read_input_tokens": 1000, "output_tokens": 1}
     events: list[dict[str, Any]] = [{"type": "message_start", "message": {
-        "id": "msg_1", "model": "claude-sonnet-4-5-20250929", "role": "assistant", "usage": {"input_tokens": 200, "cache_read_input_tokens": 1000,
-                                                                                            "output_tokens": 1}}}]
+        "id": "msg_1", "model": "claude-sonnet-4-5-20250929", "role": "assistant", "usage": usage}}]
     place = -1
     before = ""
     for kind, piece in parts:
@@ -130,8 +130,10 @@ def _streamed(first: int, length: int, parts: list[tuple[str, str]], tool: tuple
         events.append({"type": "content_block_delta", "index": place, "delta": {"type": f"{kind}_delta", kind: piece}})
     if tool:
         number, name, pieces = tool
-        events.append({"type": "content_block_start", "index": place + 1, "content_block": {"type": "tool_use", "id": number, "name": name, "input": {}}})
-        events += [{"type": "content_block_delta", "index": place + 1, "delta": {"type": "input_json_delta", "partial_json": piece}} for piece in pieces]
+        block = {"type": "tool_use", "id": number, "name": name, "input": {}}
+        events.append({"type": "content_block_start", "index": place + 1, "content_block": block})
+        events += [{"type": "content_block_delta", "index": place + 1, "delta": {"type": "input_json_delta", "partial_json": piece}}
+                   for piece in pieces]
     events += [{"type": "message_delta", "delta": {"stop_reason": "tool_use" if tool else "end_turn"}, "usage": {"output_tokens": 57}},
                {"type": "message_stop"}]
     pieces_sent = [f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode() for event in events]

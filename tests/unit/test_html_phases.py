@@ -4,12 +4,12 @@ from report.html.phases import phases_of
 
 
 def row(**fields: Any) -> dict[str, Any]:
-    return {"connection": 1, "side": "client", "pid": 7, "remote": "192.0.2.1:443", "url": "https://a.example:8443/x", "tls": True, "started_ns": 1000,
-            "sent_ns": 1100, "first_byte_ns": 1500, "ended_ns": 2000, **fields}
+    return {"connection": 1, "side": "client", "pid": 7, "sock": 0, "remote": "192.0.2.1:443", "url": "https://a.example:8443/x", "tls": True,
+            "started_ns": 1000, "sent_ns": 1100, "first_byte_ns": 1500, "ended_ns": 2000, **fields}
 
 
 def connection(**fields: Any) -> dict[str, Any]:
-    return {"pid": 7, "remote": "192.0.2.1:443", "opened_ns": 300, "connected_ns": 700, "connect_ms": 0.0003, **fields}
+    return {"pid": 7, "sock": 0, "remote": "192.0.2.1:443", "opened_ns": 300, "connected_ns": 700, "connect_ms": 0.0003, **fields}
 
 
 def lookup(**fields: Any) -> dict[str, Any]:
@@ -26,6 +26,12 @@ OWN = [("send", 1000, 1100), ("wait", 1100, 1500), ("stream", 1500, 2000)]
 def test_from_the_name_to_the_last_byte() -> None:
     found = phases(row(), connections=(connection(),), dns=(lookup(at_ns=20), lookup(), lookup(name="b.example", at_ns=200)))
     assert found == [[("dns", 100, 250), ("connect", 400, 700), ("tls", 700, 1000), *OWN]]
+
+
+def test_the_socket_tells_most() -> None:
+    others = connection(opened_ns=900, connected_ns=950), connection(sock=4, pid=9, remote="x")
+    assert phases(row(sock=4), connections=others)[0][0] == ("connect", 400, 700)
+    assert phases(row(sock=5), connections=others)[0][0] == ("connect", 900, 950)
 
 
 def test_what_follows_on_a_connection_finds_it_open() -> None:
@@ -55,4 +61,4 @@ def test_what_was_not_seen_has_no_phase() -> None:
 
 def test_an_answer_may_come_before_all_was_sent() -> None:
     assert phases(row(sent_ns=1800)) == [[("send", 1000, 1800)]]
-    assert phases(row(url="http://[", sent_ns=900), connections=(connection(),), dns=(lookup(),))[0][-2:] == [("wait", 900, 1500), ("stream", 1500, 2000)]
+    assert phases(row(url="http://[", sent_ns=900), connections=(connection(),), dns=(lookup(),))[0][-1] == ("stream", 1500, 2000)

@@ -19,7 +19,8 @@ __all__ = ("command",)
 @click.option("--open", "show", is_flag=True, help="Open it in the browser.")
 @click.option("--max-events", type=click.IntRange(1000), metavar="N",
               help="Calls to keep one by one, 2 million unless given; the page says what it leaves out.")
-@click.option("--no-bodies", is_flag=True, help="Leave out what HTTP requests and responses carried, and what was said to models; headers and sizes stay.")
+@click.option("--no-bodies", is_flag=True,
+              help="Leave out what HTTP requests and responses carried, and what was said to models; headers and sizes stay.")
 @click.option("--force", is_flag=True, help="Overwrite an existing file.")
 def command(file: str, output: str | None, title: str | None, show: bool, max_events: int | None, no_bodies: bool, force: bool) -> None:
     """Make one HTML file of FILE, a session: it opens in any browser, without a network, and holds everything it needs."""
