@@ -17,6 +17,7 @@ from report.nettables import look_ups, sockets, unseen
 from report.text import command_line, count, duration, size, visible
 from report.totals import SessionFacts, Totals
 from report.tree import process_rows
+from report.webtables import coverage, exchanges, model_calls
 
 __all__ = ("print_totals", "sections")
 
@@ -60,6 +61,12 @@ def sections(totals: Totals, width: int | None, top: int, pid: int | None = None
         yield look_ups(totals, width, top)
     if totals.connections:
         yield sockets(totals, width, top)
+    if totals.tls.connections or totals.tls.redacted:
+        yield coverage(totals, width, top)
+    if totals.http:
+        yield exchanges(totals, width, top)
+    if totals.llm:
+        yield model_calls(totals, width, top)
 
 
 def _header(facts: SessionFacts, width: int | None) -> list[Text]:

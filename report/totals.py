@@ -26,6 +26,7 @@ from report.searches import FailedOpens
 from report.selection import calls_for_names
 from report.strings import Strings
 from report.syscalls import SyscallTotals, calls_by_process, syscall_totals
+from report.tls import TlsFacts, tls_facts, with_tls
 from report.trail import Trail
 from tracer.session.format import BlockKind
 from tracer.session.reader import Session
@@ -91,6 +92,7 @@ class Totals:
     dns: tuple[Lookup, ...]
     http: tuple[HttpRow, ...]
     llm: tuple[LlmCall, ...]
+    tls: TlsFacts
     tracer: TracerCost
 
 
@@ -109,6 +111,8 @@ def totals_of(session: Session, pid: int | None = None, trail: Trail | None = No
     files, searches = files_of(activity), activity.descriptors.searches()
     dns = lookups_of(session, dict(zip(records["proc"].tolist(), records["tgid"].tolist(), strict=True)))
     connections, tracer = connections_of(session, strings, activity, sockets, dns.told), _cost(session)
+    tls = tls_facts(last_map(session, BlockKind.TLS), connections, processes, complete=session.end is not None)
+    connections = with_tls(connections, tls)
     exchanges = exchanges or read_exchanges(session)
     held = rows_held(session)
     session.check()  # from here on the session says of all its blocks whether they could be read
@@ -118,7 +122,7 @@ def totals_of(session: Session, pid: int | None = None, trail: Trail | None = No
     http = tuple(http_rows(exchanges.told, {process.proc: process for process in processes}, remotes_of(connections), origin))
     llm = tuple(calls_of(exchanges.told, {process.proc: process.pid for process in processes}, origin))
     told = tuple(replace(row, at_ns=row.at_ns - origin) for row in dns.told)
-    return Totals(facts, ledger_of(session, held), syscalls, processes, files, searches, connections, told, http, llm, tracer)
+    return Totals(facts, ledger_of(session, held), syscalls, processes, files, searches, connections, told, http, llm, tls, tracer)
 
 
 def document(totals: Totals) -> dict[str, Any]:
@@ -134,6 +138,7 @@ def document(totals: Totals) -> dict[str, Any]:
         "dns": [_look_up(row) for row in totals.dns],
         "http": [vars(row) for row in totals.http],
         "llm": [asdict(row) for row in totals.llm],
+        "tls": asdict(totals.tls),
         "tracer": vars(totals.tracer),
     }
 

@@ -21,7 +21,8 @@ END = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
 
 
 @pytest.mark.parametrize(("body", "said"), [
-    ({"error": {"message": "Slow down.", "type": "rate_limit", "code": "x"}}, "rate_limit: Slow down."), ({"error": "no such model"}, "no such model"),
+    ({"error": {"message": "Slow down.", "type": "rate_limit", "code": "x"}}, "rate_limit: Slow down."),
+    ({"error": "no such model"}, "no such model"),
     ({"object": "error", "message": "too long", "code": 400}, "too long"),
     ({"detail": "Not Found"}, "Not Found"),
     ({"detail": [{"msg": "field required", "type": "missing"}]}, "missing: field required"), ([{"error": {"message": "x", "code": 400}}], "x"),
@@ -104,7 +105,8 @@ WORDS = st.sampled_from((
     "input", "output", "response", "index",
     "response.output_item.done", "item", "response.completed", "object", "done", "id", "tools", "system", "instructions",
     "thinking", "contents", "request",
-    "tool_use", "tool_result", "reasoning", "finish_reason", "stop_reason", "message_delta", "input_tokens", "status", "completed", "functionResponse"))
+    "tool_use", "tool_result", "reasoning", "finish_reason", "stop_reason", "message_delta", "input_tokens",
+    "status", "completed", "functionResponse"))
 VALUES = st.recursive(st.none() | st.booleans() | st.integers(-3, 1 << 60) | st.just(1e300) | st.just(-0.5) | WORDS,
                       lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=5), max_leaves=25)
 

@@ -22,6 +22,16 @@ CONTRACT: dict[str, Any] = {  # DESIGN section 6
     "files": {"path": TEXT, "opens": COUNT, "reads": COUNT, "writes": COUNT, "read_bytes": COUNT, "written_bytes": COUNT, "errors": COUNT},
     "connections": {"protocol": TEXT, "local": TEXT, "remote": TEXT, "name": TEXT, "opened_ns": COUNT, "closed_ns": COUNT, "sent_bytes": COUNT,
                     "received_bytes": COUNT},
+    "http": {"number": COUNT, "method": TEXT, "url": TEXT, "status": COUNT, "request_bytes": COUNT, "response_bytes": COUNT,
+             "request_length": COUNT, "response_length": COUNT, "started_ns": COUNT, "sent_ns": COUNT, "first_byte_ns": COUNT, "ended_ns": COUNT,
+             "pid": COUNT, "process": TEXT, "tls": bool, "library": TEXT, "connection": COUNT, "stream": COUNT, "sock": COUNT, "remote": TEXT, "redacted": COUNT, "errors": list,
+             "content_type": TEXT, "request_cut": bool, "response_cut": bool, "messages": COUNT, "protocol": TEXT, "side": TEXT, "reason": TEXT},
+    "llm": {"number": COUNT, "provider": TEXT, "operation": TEXT, "model": TEXT, "response_model": TEXT, "response_id": TEXT, "started_ns": COUNT,
+            "first_token_ns": COUNT, "ended_ns": COUNT, "ttft_ms": NUMBER, "tokens_per_s": NUMBER, "input_tokens": COUNT, "output_tokens": COUNT,
+            "cached_tokens": COUNT, "cache_write_tokens": COUNT, "reasoning_tokens": COUNT, "finish_reasons": list, "messages": COUNT, "tools": list,
+            "tool_calls": list, "text": TEXT, "reasoning": TEXT, "streamed": bool, "error": TEXT, "retry_of": COUNT, "pid": COUNT, "url": TEXT,
+            "status": COUNT, "system": TEXT, "prompt": list},
+    "tls": {"connections": list, "images": list, "redacted": dict, "percent": NUMBER},
     "tracer": {"startup_ms": NUMBER, "cpu_s": NUMBER, "peak_rss_mb": NUMBER, "session_bytes": COUNT, "bpf_ns_per_call": NUMBER},
 }
 
@@ -49,6 +59,8 @@ def test_the_document_keeps_the_contract(tmp_path: Path) -> None:
     told = cat_story()
     told.maps.append((BlockKind.SNAPSHOT, {"connections": [{"pid": 100, "fd": 5, "protocol": "tcp", "local": "127.0.0.1:1", "remote": "127.0.0.1:2",
                                                             "state": "ESTABLISHED"}]}))
+    told.exchange(2000, 2100, 2200, 2300, method="POST", scheme="https", authority="api.openai.com", target="/v1/chat/completions",
+                  request_body=b'{"model": "m", "messages": []}', response_body=b'{"choices": []}', status=200)
     found = json.loads(as_json(document(totals(told, tmp_path)), indent=2))
     assert list(found) == ["session", "ledger", "syscalls", "processes", "files", "searches", "connections", "dns", "http", "llm", "tls", "tracer"]
     for part, form in CONTRACT.items():
@@ -56,7 +68,7 @@ def test_the_document_keeps_the_contract(tmp_path: Path) -> None:
         assert rows
         for row in rows:
             check_form(row, form)
-    assert found["http"] == []
+    assert {*CONTRACT["http"]} == {*found["http"][0]}
     assert found["ledger"].keys() == set(LANES)
     for account in found["ledger"].values():
         assert account["delivered"] + account["sampled_out"] + account["lost"] == account["counted"]
@@ -173,12 +185,14 @@ def test_only_one_process(tmp_path: Path) -> None:
 
 def test_maps_of_any_form_do_no_harm(tmp_path: Path) -> None:
     told = cat_story()
-    for kind in (BlockKind.SNAPSHOT, BlockKind.TRACER, BlockKind.LEDGER):
+    for kind in (BlockKind.SNAPSHOT, BlockKind.TRACER, BlockKind.LEDGER, BlockKind.TLS):
         for value in (None, 7, "x", [1], {"a": [None]}, 1.5, float("nan"), b"x"):
             told.maps.append((kind, dict.fromkeys((
-                "files", "connections", "processes", "lanes", "at_ns", "missed_tasks", "startup_ms", "cpu_s", "problems", "kernel_map_mb"), value)))
+                "files", "connections", "processes", "lanes", "at_ns", "missed_tasks", "startup_ms", "cpu_s", "problems", "kernel_map_mb", "images",
+                "redacted", "plaintext"), value)))
             told.maps.append((kind, {name: [{"pid": value, "fd": value, "path": value, "argv": value, "exe": value, "local": value, "flags": value,
-                                             "protocol": value}] for name in ("files", "connections", "processes")}))
+                                             "protocol": value, "sock": value, "proc": value, "seen_sent": value, "app_sent": value, "library": value,
+                                             "reason": value}] for name in ("files", "connections", "processes", "images")}))
     found = totals(told, tmp_path, complete=False, ledger={"syscalls": 7, "other": {"counted": "many"}})  # type: ignore[dict-item]
     as_json(document(found))
     assert found.ledger["syscalls"] == LaneLedger(3, 3, 0, 0)
