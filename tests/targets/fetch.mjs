@@ -7,7 +7,8 @@ let total = 0;
 
 async function one({ method, url, body, headers }) {
   const response = await fetch(url, { method, headers, body: body === null ? undefined : body });
-  total += (await response.arrayBuffer()).byteLength;
+  const content = await response.arrayBuffer();
+  total += content.byteLength;
 }
 
 if (how === "parallel") await Promise.all(plan.map(one));

@@ -1,16 +1,22 @@
 /*
- * tlscalls PORT WRITES [bio] [ex] [late] [hold]: a POST to /echo on localhost in WRITES calls of SSL_write, the first of them the head; the
- * answer in calls of SSL_read for 7 bytes. Says "ready PID" and waits for a byte before it connects, with "late" after the handshake. Then
- * one line: writes, bytes written, reads that brought bytes, bytes read. With "hold" it waits for one more byte before it ends.
+ * tlscalls PORT WRITES [bio] [ex] [late] [hold] [seccomp]: a POST to /echo on localhost in WRITES calls of SSL_write, the first of them the
+ * head; the answer in calls of SSL_read for 7 bytes. Says "ready PID" and waits for a byte before it connects. Then one line: writes, bytes
+ * written, reads that brought bytes, bytes read.
  *
- *   bio   OpenSSL never sees the socket: memory BIOs, carried by send and recv
- *   ex    SSL_write_ex and SSL_read_ex
+ *   bio      OpenSSL never sees the socket: memory BIOs, carried by send and recv
+ *   ex       SSL_write_ex and SSL_read_ex
+ *   late     ready only after the handshake
+ *   hold     waits for one more byte before it ends
+ *   seccomp  the system calls by which probes return from functions on x86-64, uretprobe and uprobe, kill the program
  */
 #include "target.h"
 #include <arpa/inet.h>
-#include <netinet/in.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <stddef.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 
 static int sock, with_bio, with_ex;
@@ -76,6 +82,21 @@ static int get(char *bytes, int size)
 	}
 }
 
+static void filter(void)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 335, 1, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 336, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = {.len = sizeof(filter) / sizeof(*filter), .filter = filter};
+
+	must(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0, "no_new_privs");
+	must(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0, "seccomp");
+}
+
 int main(int argc, char **argv)
 {
 	char **flags = argv + (argc < 3 ? argc : 3), line[512], bytes[64];
@@ -86,6 +107,8 @@ int main(int argc, char **argv)
 	writes = atol(argv[2]);
 	with_bio = given(flags, "bio");
 	with_ex = given(flags, "ex");
+	if (given(flags, "seccomp"))
+		filter();
 	if (!late)
 		ready();
 	struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons(atoi(argv[1])), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };

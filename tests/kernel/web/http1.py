@@ -23,7 +23,8 @@ async def http1(server: Server, number: int, reader: asyncio.StreamReader, write
         try:
             head = await reader.readuntil(b"\r\n\r\n")
         except asyncio.IncompleteReadError as error:
-            assert not error.partial, error.partial
+            if error.partial:
+                raise ValueError(f"a request that has no end: {error.partial!r}") from error
             return
         first, *lines = head[:-4].decode("latin-1").split("\r\n")
         method, target, version = first.split(" ")

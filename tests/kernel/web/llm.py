@@ -10,8 +10,8 @@ import json
 import re
 from typing import Any
 
-from tests.kernel.web.log import Headers, Reply
 from tests.kernel.web.llm_streams import ANSWERS, Answer
+from tests.kernel.web.log import Headers, Reply
 
 __all__ = ("ARGUMENTS", "FIRST_S", "WORDS", "reply_to")
 

@@ -8,13 +8,13 @@ from typing import Any
 
 from tests.kernel.web.routes import payload
 
-__all__ = ("EVERYTHING", "Plan", "many", "plan", "write_plan")
+__all__ = ("EVERYTHING", "Plan", "curl_config", "many", "plan", "write_plan")
 
 Plan = list[dict[str, Any]]
 EVERYTHING = [
     ("GET", "/bytes/1009"), ("GET", "/chunked/100003"), ("GET", "/gzip/50021"), ("GET", "/deflate/30011"), ("GET", "/gzip/70001?chunked"),
-    ("GET", "/sse/17"), ("GET", "/status/204"), ("GET", "/status/500"), ("POST", "/echo", 131), ("POST", "/echo", 100_003), ("PUT", "/echo?q=a%20b", 0),
-    ("DELETE", "/nowhere"), ("HEAD", "/bytes/7"), ("GET", "/bytes/200003"), ("GET", "/slow/20"), ("GET", "/v1/models"),
+    ("GET", "/sse/17"), ("GET", "/status/204"), ("GET", "/status/500"), ("POST", "/echo", 131), ("POST", "/echo", 100_003),
+    ("PUT", "/echo?q=a%20b", 0), ("DELETE", "/nowhere"), ("HEAD", "/bytes/7"), ("GET", "/bytes/200003"), ("GET", "/slow/20"), ("GET", "/v1/models"),
 ]
 
 
@@ -33,4 +33,20 @@ def many(count: int) -> list[tuple[Any, ...]]:
 
 def write_plan(path: Path, requests: Plan) -> Path:
     path.write_text(json.dumps(requests))
+    return path
+
+
+def curl_config(path: Path, requests: Plan, *options: str) -> Path:
+    """The same as a file for ``curl --config``."""
+    parts = []
+    for request in requests:
+        lines = ["silent", "show-error", "output = /dev/null", f"url = {request['url']}", *options]
+        lines += ["head"] if request["method"] == "HEAD" else [f"request = {request['method']}"]
+        lines += [f'header = "{name}: {value}"' for name, value in request["headers"].items()]
+        if request["body"] is not None:
+            data = path.with_suffix(f".{len(parts)}")
+            data.write_text(request["body"])
+            lines.append(f"data-binary = @{data}")
+        parts.append("\n".join(lines))
+    path.write_text("\nnext\n".join(parts) + "\n")
     return path

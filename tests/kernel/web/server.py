@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import ssl
 import threading
-from collections.abc import Callable
 from contextlib import suppress
 
 from tests.kernel.support import wait_until
@@ -21,14 +20,14 @@ _BACKLOG = 1024
 
 
 class Server:
-    """Serves within a `with` block. HTTP/2 is spoken where the client asks for it in the TLS handshake."""
+    """Serves within a `with` block. HTTP/2 is spoken where the client asks for it in the TLS handshake; or, in clear, ``as_http2``."""
 
-    def __init__(self, context: ssl.SSLContext | None, answer: Callable[[str, str, list[tuple[str, str]], bytes], Reply] = reply_to) -> None:
+    def __init__(self, context: ssl.SSLContext | None, *, as_http2: bool = False) -> None:
         self.scheme = "https" if context else "http"
         self.port = 0
         self.log: list[Logged] = []
         self.faults: list[BaseException] = []  # of the server itself: a test that has one proves nothing
-        self._context, self._answer = context, answer
+        self._context, self._as_http2 = context, as_http2
         self._loop = asyncio.new_event_loop()
         self._open: set[asyncio.StreamWriter] = set()
         self._connections = 0
@@ -45,7 +44,7 @@ class Server:
         return logged
 
     def reply(self, logged: Logged) -> Reply:
-        reply = self._answer(logged.method, logged.target, logged.headers, logged.body)
+        reply = reply_to(logged.method, logged.target, logged.headers, logged.body)
         logged.told = reply.told
         return reply
 
@@ -86,8 +85,9 @@ class Server:
         self._connections += 1
         self._open.add(writer)
         secured = writer.get_extra_info("ssl_object")
+        as_http2 = secured.selected_alpn_protocol() == "h2" if secured else self._as_http2
         try:
-            await (http2 if secured and secured.selected_alpn_protocol() == "h2" else http1)(self, self._connections, reader, writer)
+            await (http2 if as_http2 else http1)(self, self._connections, reader, writer)
         except (ConnectionError, ssl.SSLError, asyncio.CancelledError):
             pass  # the client, or the test, has gone
         except Exception as error:
