@@ -14,7 +14,7 @@ from tests.kernel.web import programs
 from tests.kernel.web.certificate import Certificate
 from tests.kernel.web.plans import EVERYTHING, Plan, curl_config, plan, write_plan
 
-__all__ = ("CLIENTS", "Client", "library_of", "trusting")
+__all__ = ("CLEAR_HTTP2", "CLIENTS", "Client", "library_of", "trusting")
 
 Words = list[str]
 
@@ -67,7 +67,8 @@ def _go(stripped: bool, *rest: str) -> Callable[[Path, Plan, str], Words]:
 
 def _wget(_: Path, requests: Plan, authority: str) -> Words:
     trusted = [f"--ca-certificate={authority}"] if authority else []
-    return [need_tool("wget"), "--no-config", "-q", "-O", "/dev/null", "--header=x-asked-by: ebtrace tests", *trusted, *(request["url"] for request in requests)]
+    urls = [request["url"] for request in requests]
+    return [need_tool("wget"), "--no-config", "-q", "-O", "/dev/null", "--header=x-asked-by: ebtrace tests", *trusted, *urls]
 
 
 def _s_client(folder: Path, requests: Plan, authority: str) -> Words:
@@ -82,6 +83,7 @@ def _s_client(folder: Path, requests: Plan, authority: str) -> Words:
 _GOOD = [asked for asked in EVERYTHING if asked[1] not in ("/status/500", "/nowhere")]  # for those that take an error for one
 _GETS = [asked for asked in _GOOD if asked[0] == "GET"]
 
+CLEAR_HTTP2 = Client(_curl("http2-prior-knowledge", parallel=True), "", "h2", connections=1)
 CLIENTS = {
     "curl": Client(_curl("http1.1"), "", connections=1),
     "curl-parallel": Client(_curl("http1.1", parallel=True), ""),
