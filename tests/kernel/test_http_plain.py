@@ -11,7 +11,7 @@ import pytest
 from tests.kernel.lab import Lab
 from tests.kernel.web import programs
 from tests.kernel.web.certificate import Certificate
-from tests.kernel.web.clients import CLEAR_HTTP2, CLIENTS, trusting
+from tests.kernel.web.clients import CLIENTS, trusting
 from tests.kernel.web.compare import exchanges, same
 from tests.kernel.web.plans import many, plan
 from tests.kernel.web.routes import payload
@@ -32,7 +32,7 @@ def test_every_pair_is_right(lab: Lab, clear_web: Server, trust: Certificate, na
 
 def test_http2_with_prior_knowledge(lab: Lab, trust: Certificate) -> None:
     with Server(None, as_http2=True) as server:
-        session = lab.trace(CLEAR_HTTP2.words(lab.folder, CLEAR_HTTP2.requests(server.url), "")).whole()
+        session = lab.trace(CLIENTS["node-http2"].words(lab.folder, CLIENTS["node-http2"].requests(server.url), "")).whole()
         assert {logged.protocol for logged in server.quiet()} == {"h2"}
         same(session, server, library="")
 

@@ -23,7 +23,7 @@ MIXED = [("GET", f"/bytes/{LARGE}"), ("POST", "/echo", LARGE), ("GET", f"/gzip/{
                                                 (0, ("--max-body", "0"))])
 @pytest.mark.parametrize("client", ["curl", "curl-http2-parallel"])
 def test_bodies_of_ten_megabytes(lab: Lab, web: Server, trust: Certificate, client: str, limit: int, options: tuple[str, ...]) -> None:
-    """They are kept up to the limit, told in full length, and counted as read in clear whether they are kept or not."""
+    """They are kept up to the limit, and counted as read in clear whether they are kept or not."""
     words = CLIENTS[client].words(lab.folder, plan(web.url, MIXED), str(trust.authority))
     session = lab.trace(words, *options, **trusting(trust)).whole()
     library = library_of("curl")

@@ -14,7 +14,7 @@ from tests.kernel.web import programs
 from tests.kernel.web.certificate import Certificate
 from tests.kernel.web.plans import EVERYTHING, Plan, curl_config, plan, write_plan
 
-__all__ = ("CLEAR_HTTP2", "CLIENTS", "Client", "library_of", "trusting")
+__all__ = ("CLIENTS", "Client", "library_of", "trusting")
 
 Words = list[str]
 
@@ -83,7 +83,6 @@ def _s_client(folder: Path, requests: Plan, authority: str) -> Words:
 _GOOD = [asked for asked in EVERYTHING if asked[1] not in ("/status/500", "/nowhere")]  # for those that take an error for one
 _GETS = [asked for asked in _GOOD if asked[0] == "GET"]
 
-CLEAR_HTTP2 = Client(_curl("http2-prior-knowledge", parallel=True), "", "h2", connections=1)
 CLIENTS = {
     "curl": Client(_curl("http1.1"), "", connections=1),
     "curl-parallel": Client(_curl("http1.1", parallel=True), ""),
