@@ -10,7 +10,7 @@ from tests.kernel.lab import Lab
 from tests.kernel.web import programs
 from tests.kernel.web.certificate import Certificate
 from tests.kernel.web.clients import CLIENTS, library_of, trusting
-from tests.kernel.web.compare import all_in_clear, same
+from tests.kernel.web.compare import MAX_BODY, all_in_clear, same
 from tests.kernel.web.plans import many, plan
 from tests.kernel.web.routes import events
 from tests.kernel.web.server import Server
@@ -19,14 +19,15 @@ LARGE = 10 << 20
 MIXED = [("GET", f"/bytes/{LARGE}"), ("POST", "/echo", LARGE), ("GET", f"/gzip/{LARGE}"), ("GET", "/bytes/31")]
 
 
-@pytest.mark.parametrize(("limit", "options"), [(262144, ()), (16 << 20, ("--max-body", str(16 << 20))), (1009, ("--max-body", "1009")),
-                                                (0, ("--max-body", "0"))])
-@pytest.mark.parametrize("client", ["curl", "curl-http2-parallel"])
-def test_bodies_of_ten_megabytes(lab: Lab, web: Server, trust: Certificate, client: str, limit: int, options: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(("client", "limit"), [
+    ("curl", MAX_BODY), ("curl", 16 << 20), ("curl", 1009), ("curl", 0), ("curl-http2-parallel", MAX_BODY), ("curl-http2-parallel", 16 << 20),
+    ("go-parallel", MAX_BODY), ("bun-fetch-parallel", 16 << 20)])
+def test_bodies_of_ten_megabytes(lab: Lab, web: Server, trust: Certificate, client: str, limit: int) -> None:
     """They are kept up to the limit, and counted as read in clear whether they are kept or not."""
     words = CLIENTS[client].words(lab.folder, plan(web.url, MIXED), str(trust.authority))
+    options = () if limit == MAX_BODY else ("--max-body", str(limit))
     session = lab.trace(words, *options, **trusting(trust)).whole()
-    library = library_of("curl")
+    library = CLIENTS[client].library or library_of("curl")
     same(session, web, library=library, limit=limit)
     all_in_clear(session, library)
 
@@ -37,9 +38,11 @@ def test_events_have_the_times_at_which_they_came(lab: Lab, web: Server, trust: 
     session = lab.trace(told.words(lab.folder, plan(web.url, [("GET", "/sse/23")]), str(trust.authority)), **trusting(trust)).whole()
     (ours,) = same(session, web, library=told.library or library_of("curl")).values()
     (logged,) = web.log
-    starts = [len(b"".join(events(count))) for count in range(23)]
-    assert [offset for offset, _ in ours.response_marks] == starts  # each event was written by itself, 3 ms after the one before
-    assert all(own >= theirs for (_, own), (_, theirs) in zip(ours.response_marks, logged.marks))
+    starts = {len(b"".join(events(count))) for count in range(23)}
+    written = dict(reversed(logged.marks))  # the end of the chunks is no event, and has the last one's place or none
+    assert {offset for offset, _ in ours.response_marks} <= starts  # each was written by itself, 3 ms after the one before
+    assert len(ours.response_marks) > 2  # a client on a busy machine may read some of them together
+    assert all(at_ns >= written[offset] for offset, at_ns in ours.response_marks)
     assert all(after > before for (_, before), (_, after) in pairwise(ours.response_marks))
 
 

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { connect } from "node:http2";
 
 const plan = JSON.parse(readFileSync(process.argv[2], "utf8"));
-const session = connect(new URL(plan[0].url).origin);
+const session = connect(new URL(plan[0].url).origin, { maxSessionMemory: 100 }); // MB: large bodies wait in it
 let total = 0;
 
 function one({ method, url, body, headers }) {

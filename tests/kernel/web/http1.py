@@ -50,13 +50,13 @@ def _header(headers: Headers, name: str) -> str:
 async def _body(headers: Headers, reader: asyncio.StreamReader) -> bytes:
     if _header(headers, "transfer-encoding").lower() != "chunked":
         return await reader.readexactly(int(_header(headers, "content-length") or 0))
-    body = b""
+    body = bytearray()
     while size := int((await reader.readline()).partition(b";")[0], 16):
         body += await reader.readexactly(size)
         await reader.readexactly(2)
     while (await reader.readline()).strip():
         pass
-    return body
+    return bytes(body)
 
 
 async def _send(logged: Logged, reply: Reply, writer: asyncio.StreamWriter, close: bool) -> None:

@@ -26,6 +26,7 @@ class _Connection:
         self.h2 = H2Connection(H2Configuration(client_side=False, header_encoding="latin-1"))
         self.h2.initiate_connection()
         self.streams: dict[int, Logged] = {}
+        self.bodies: dict[int, bytearray] = {}
         self.more_room = asyncio.Event()
         self.answers: set[asyncio.Task[None]] = set()
 
@@ -37,10 +38,12 @@ class _Connection:
         for event in self.h2.receive_data(data):
             if isinstance(event, RequestReceived):
                 self.streams[event.stream_id] = self._begin(event.stream_id, event.headers)
+                self.bodies[event.stream_id] = bytearray()
             elif isinstance(event, DataReceived):
-                self.streams[event.stream_id].body += event.data
+                self.bodies[event.stream_id] += event.data
                 self.h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
             elif isinstance(event, StreamEnded):
+                self.streams[event.stream_id].body = bytes(self.bodies.pop(event.stream_id))
                 task = asyncio.ensure_future(self._answer(event.stream_id, self.streams[event.stream_id]))
                 self.answers.add(task)
                 task.add_done_callback(self.answers.discard)
