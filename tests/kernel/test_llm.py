@@ -80,8 +80,8 @@ def test_every_call_is_told(lab: Lab, web: Server, trust: Certificate, client: s
         assert (said["role"], said["text"]) == ("user", "now use weather" if logged.told["tool_calls"] else "say hello")
         if row["streamed"]:
             assert row["ttft_ms"] >= 1000 * FIRST_S * 0.9  # the server waited for so long
-            assert row["started_ns"] < row["first_token_ns"] < row["ended_ns"]
-            assert row["tokens_per_s"] > 0
+            assert row["started_ns"] < row["first_token_ns"] <= row["ended_ns"]
+            assert row["tokens_per_s"] is None or row["tokens_per_s"] > 0
 
 
 def test_a_retry(lab: Lab, web: Server, trust: Certificate) -> None:

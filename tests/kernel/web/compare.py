@@ -70,9 +70,9 @@ def _one(ours: Exchange, logged: Logged, limit: int) -> None:
     assert ours.errors == [], what
     assert ours.started_ns <= (ours.sent_ns or 0), what
     assert ours.started_ns <= (ours.first_byte_ns or 0) <= (ours.ended_ns or 0), what
-    for marks, length in ((ours.request_marks, ours.request_length), (ours.response_marks, ours.response_length)):
+    for marks, whole in ((ours.request_marks, logged.body), (ours.response_marks, logged.reply)):
         assert all(one[0] <= other[0] and one[1] <= other[1] for one, other in pairwise(marks)), what
-        assert all(0 <= offset <= (length or 0) for offset, _ in marks), what
+        assert all(0 <= offset <= len(whole) for offset, _ in marks), what
     if logged.marks and ours.response_body:  # nothing is read before it was written
         assert ours.response_marks, what
         assert ours.response_marks[0][1] >= logged.marks[0][1], what
