@@ -33,10 +33,12 @@ def connect(url):
     return kind(split.hostname, split.port, **({"context": trust} if split.scheme == "https" else {}))
 
 
+def target_of(split):
+    return split.path + (f"?{split.query}" if split.query else "")
+
+
 def on(connection, asked):
-    split = urlsplit(asked["url"])
-    target = split.path + (f"?{split.query}" if split.query else "")
-    connection.request(asked["method"], target, coded(asked["body"]), asked["headers"])
+    connection.request(asked["method"], target_of(urlsplit(asked["url"])), coded(asked["body"]), asked["headers"])
     return len(connection.getresponse().read())
 
 
@@ -78,7 +80,7 @@ async def by_asyncio():
 
     async def one(asked, split, reader, writer):
         body = coded(asked["body"]) or b""
-        lines = [f"{asked['method']} {split.path} HTTP/1.1", f"Host: {split.netloc}", "Connection: close", f"Content-Length: {len(body)}"]
+        lines = [f"{asked['method']} {target_of(split)} HTTP/1.1", f"Host: {split.netloc}", "Connection: close", f"Content-Length: {len(body)}"]
         writer.write("\r\n".join([*lines, *(f"{name}: {value}" for name, value in asked["headers"].items()), "", ""]).encode() + body)
         answer = await reader.read()
         writer.close()

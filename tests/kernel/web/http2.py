@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.events import ConnectionTerminated, DataReceived, RequestReceived, StreamEnded, StreamReset
+from h2.settings import SettingCodes
 
 from tests.kernel.web.log import NUMBER, Headers, Logged
 
@@ -25,6 +26,7 @@ class _Connection:
         self.server, self.number, self.writer = server, number, writer
         self.h2 = H2Connection(H2Configuration(client_side=False, header_encoding="latin-1"))
         self.h2.initiate_connection()
+        self.h2.update_settings({SettingCodes.MAX_CONCURRENT_STREAMS: 1000})  # with less, some clients open further connections
         self.streams: dict[int, Logged] = {}
         self.bodies: dict[int, bytearray] = {}
         self.more_room = asyncio.Event()
