@@ -13,7 +13,7 @@ from tests.kernel.lab import Lab, Session
 from tests.kernel.web import programs
 from tests.kernel.web.certificate import Certificate
 from tests.kernel.web.clients import CLIENTS, trusting
-from tests.kernel.web.compare import exchanges, same
+from tests.kernel.web.compare import READABLE, exchanges, same
 from tests.kernel.web.plans import plan
 from tests.kernel.web.secrets import found_in, new_secret
 from tests.kernel.web.server import Server
@@ -69,16 +69,22 @@ def test_not_in_two_halves(lab: Lab, web: Server, trust: Certificate) -> None:
     assert len(tags(session)) == 1
 
 
-def test_not_where_a_body_is_cut(lab: Lab, web: Server, trust: Certificate) -> None:
+@pytest.mark.parametrize(("content_type", "times"), [("application/json", READABLE), ("text/plain", 1)])
+@pytest.mark.parametrize("kept", [12, 20, 44])
+def test_not_where_a_body_is_cut(lab: Lab, web: Server, trust: Certificate, content_type: str, times: int, kept: int) -> None:
     """--max-body ends in the middle of the secret: half of one is one."""
     secret = new_secret()
     requests = plan(web.url, [("POST", "/echo")])
-    requests[0]["body"] = json.dumps({"filler": "f" * 900, "api_key": secret})
-    requests[0]["headers"]["content-type"] = "application/json"
-    at = str(requests[0]["body"]).index(secret)
-    for limit in (at + 12, at + 21, at + len(secret) - 1):
-        session = lab.trace(CLIENTS["curl"].words(lab.folder, requests, str(trust.authority)), "--max-body", str(limit), **trusting(trust)).whole()
-        assert found_in(str(session.path), secret) == []
+    requests[0]["body"] = json.dumps({"filler": "f" * 905, "api_key": secret})
+    requests[0]["headers"]["content-type"] = content_type
+    end = str(requests[0]["body"]).index(secret) + kept
+    assert end % READABLE == 0
+    words = CLIENTS["curl"].words(lab.folder, requests, str(trust.authority))
+    session = lab.trace(words, "--max-body", str(end // times), **trusting(trust)).whole()
+    (exchange,) = exchanges(session)
+    assert exchange.request_cut is True
+    assert exchange.request_body.startswith(b'{"filler": "fff')
+    assert found_in(str(session.path), secret) == []
 
 
 def test_not_from_the_environment_or_an_argument(lab: Lab, web: Server, trust: Certificate) -> None:
