@@ -1,6 +1,5 @@
 """The view of LLM and HTTP: the conversation, the table, and one exchange in full."""
 
-import re
 import subprocess
 from collections.abc import Callable
 
@@ -32,8 +31,8 @@ def test_llm_calls_are_a_conversation(show: Show) -> None:
     reader = show(agent(), "http")
     reader.shows("3 LLM calls")
     first, failed, last = (said(reader, place) for place in range(3))
-    for words in ("claude-sonnet-4-5", "80 ms", "620 ms", "1,200 tokens in · 1,000 of them cached · 57 out", "stopped: tool_use", "What is in report.txt?",
-                  "cat report.txt", "I will look.", "read_file", '{"path": "report.txt"}', "2 tools"):
+    for words in ("claude-sonnet-4-5", "80 ms", "620 ms", "1,200 tokens in · 1,000 of them cached · 57 out", "stopped: tool_use",
+                  "What is in report.txt?", "cat report.txt", "I will look.", "read_file", '{"path": "report.txt"}', "2 tools"):
         assert words in first, words
     assert "```" not in first
     for words in ("status 529", "2 earlier messages", "result of read_file", "Overloaded"):
@@ -60,7 +59,7 @@ def test_all_exchanges_are_a_table(show: Show) -> None:
     reader = show(agent(), TABLE)
     reader.shows("9 exchanges")
     rows = reader.wait(lambda: reader.rows())
-    assert rows[0][:9] == ["20.0 ms", "GET", "200", "models.example/api.json?all=1&x=[1]", "json", "–", "200 B" if False else rows[0][6], "15.0 ms", "18.0 ms"]
+    assert rows[0][:9] == ["20.0 ms", "GET", "200", "models.example/api.json?all=1&x=[1]", "json", "–", "163 B", "15.0 ms", "18.0 ms"]
     assert [row[1] for row in rows] == ["GET", "POST", "POST", "GET", "POST", "GET", "POST", "GET", "GET"]
     assert [row[2] for row in rows] == ["200", "200", "404", "101", "529", "204", "200", "none", "200"]
     assert rows[3][4] == "4 messages"
@@ -68,7 +67,7 @@ def test_all_exchanges_are_a_table(show: Show) -> None:
     assert [row[10] for row in rows] == ["agent"] * 5 + ["server"] + ["agent"] * 3
 
 
-@pytest.mark.parametrize(("title", "first"), [("took", ["none", "101", "200"]), ("status", ["529", "404", "204"]), ("received", ["200", "200", "200"])])
+@pytest.mark.parametrize(("title", "first"), [("took", ["none", "101", "200"]), ("status", ["529", "404", "204"]), ("received", ["200"] * 3)])
 def test_the_table_is_sorted(show: Show, title: str, first: list[str]) -> None:
     reader = show(agent(), TABLE)
     reader.wait(lambda: reader.rows())
@@ -80,8 +79,8 @@ def test_one_call_in_full(show: Show) -> None:
     reader = show(agent(), f"{TABLE}&sel=exchange:2")
     told = details(reader, "https://api.anthropic.com/v1/messages")
     for words in ("Exchange 2 · http/1.1 · TLS (openssl)", "status 200 OK", "took 620 ms", "process agent (100)", "connection 198.51.100.7:443",
-                  "secrets 1 secret taken out", "tokens in 1,200", "of these cached 1,000", "stopped because tool_use", "name looked up 8.00 ms", "connect 12.0 ms",
-                  "TLS and first use 18.0 ms", "request sent 4.00 ms", "waiting 216 ms", "response 400 ms", "Request headers 4", "message_start"):
+                  "secrets 1 secret taken out", "tokens in 1,200", "of these cached 1,000", "stopped because tool_use",
+                  "name looked up 8.00 ms", "connect 12.0 ms", "TLS and first use 18.0 ms", "request sent 4.00 ms", "waiting 216 ms", "response 400 ms", "Request headers 4", "message_start"):
         assert words in told, words
     reader.press("#details .part summary")
     reader.shows("[redacted:1a2b3c4d]", "#details")
@@ -99,7 +98,7 @@ def test_json_folds(show: Show) -> None:
     reader = show(agent(), f"{TABLE}&sel=exchange:1")
     details(reader, "https://models.example/api.json?all=1&x=[1]")
     tree = reader.text("#details .json")
-    assert "id: “m0”" in re.sub(r"\s+", " ", reader.js("return document.querySelector('#details .json').innerText.replaceAll('\\n', ' ')")) or "m0" in tree
+    assert "m0" in tree
     assert "1180591620717411303424" in tree
     reader.press("#details .json summary", 1)
     reader.wait(lambda: "m0" not in reader.text("#details .json"))
@@ -112,8 +111,8 @@ def test_messages_of_a_websocket(show: Show) -> None:
     reader = show(agent(), f"{TABLE}&sel=exchange:7")
     details(reader, "wss://live.example/feed")
     rows = reader.wait(lambda: reader.rows("#details"))
-    assert [row[:3] + row[4:] for row in rows] == [["50.0 ms", "↑", "text", "23 B"], ["70.0 ms", "↓", "text", "27 B"], ["250 ms", "↓", "binary", "100 kB"],
-                                                   ["1.65 s", "↑", "close", "2 B"]]
+    assert [row[:3] + row[4:] for row in rows] == [
+        ["50.0 ms", "↑", "text", "23 B"], ["70.0 ms", "↓", "text", "27 B"], ["250 ms", "↓", "binary", "100 kB"], ["1.65 s", "↑", "close", "2 B"]]
     reader.press("#details .inner-table .row", 1)
     reader.shows("Äpfel", "#details .chosen")
     reader.press("#details .inner-table .row", 2)
@@ -129,17 +128,14 @@ def test_other_exchanges(show: Show, number: int, words: str) -> None:
 
 
 @pytest.mark.parametrize(("query", "found"), [
-    ("is:failed", 3), ("is:llm", 3), ("is:server", 1), ("method:post", 4), ("status:>=400", 2), ("status:200", 4), ("host:models.example", 2), ("error:*", 3),
-    ("the-answer-is", 0), ('"answer is 42"', 2), ("jsonish", 0), ("Äpfel", 1), ("duration:>500ms", 3), ("model:sonnet", 3), ("-is:llm", 6), ("x-cache", 1),
-    ("overloaded", 1), ("process:server", 1), ("pid:101", 1), ("careful -is:failed", 2),
+    ("is:failed", 3), ("is:llm", 3), ("is:server", 1), ("method:post", 4), ("status:>=400", 2), ("status:200", 4), ("host:models.example", 2),
+    ("error:*", 3), ("the-answer-is", 0), ('"answer is 42"', 2), ("jsonish", 0), ("Äpfel", 1), ("duration:>500ms", 3), ("model:sonnet", 3),
+    ("-is:llm", 6), ("x-cache", 1), ("overloaded", 1), ("process:server", 1), ("pid:101", 1), ("careful -is:failed", 2),
 ])
 def test_search(show: Show, query: str, found: int) -> None:
     reader = show(agent(), TABLE)
     reader.search(query)
     reader.shows(f"{found} of 9 exchanges", ".http-top")
-    reader.go("timeline")
-    reader.go("http")
-    reader.shows("3 LLM calls", ".http-top") if query in ("is:llm", "model:sonnet") else None
 
 
 def test_the_range_holds_here_too(show: Show) -> None:
@@ -163,7 +159,6 @@ def test_a_link_leads_to_a_call_far_down(show: Show) -> None:
 
 def test_the_two_forms_are_in_the_address(show: Show) -> None:
     reader = show(agent(), "http")
-    reader.one("#tab-http").send_keys("")
     next(one for one in reader.all("[role=tab]") if one.text == "Exchanges").click()
     reader.wait(lambda: reader.address == TABLE)
     reader.driver.back()
@@ -197,11 +192,11 @@ def test_exchanges_stand_in_the_timeline(show: Show) -> None:
     canvas = reader.one(".timeline-canvas")
     found = ""
     for down in range(60, 200, 6):
-        ActionChains(reader.driver).move_to_element_with_offset(canvas, -60, down - canvas.size["height"] // 2).perform()
+        ActionChains(reader.driver).move_to_element_with_offset(canvas, 230, down - canvas.size["height"] // 2).perform()
         found += reader.text(".tip")
         if "claude" in found:
             break
-    assert "waited 256 ms, then" in found or "waited" in found
+    assert "waited 256 ms, then 544 ms of answer" in found
     ActionChains(reader.driver).click().perform()
     reader.wait(lambda: reader.address == "timeline?sel=exchange:4")
 

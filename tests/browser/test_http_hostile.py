@@ -27,8 +27,8 @@ def nasty(text: str) -> Story:
     asked = json.dumps({"model": plain, "messages": [{"role": "user", "content": plain}, {"role": plain, "content": plain}]}).encode()
     answer = json.dumps({"model": plain, "choices": [{"message": {"role": "assistant", "content": plain, "tool_calls": [
         {"id": plain, "function": {"name": plain, "arguments": plain}}]}, "finish_reason": plain}], plain: {plain: [plain]}}).encode()
-    told.exchange(1000, 2000, 3000, 4000, method="POST", scheme="https", authority="api.openai.com", target=f"/v1/chat/completions?{text}", status=200,
-                  reason=text, library=text, request_headers=[("X-A", text), (text, "b")], response_headers=[("Content-Type", "application/json")],
+    told.exchange(1000, 2000, 3000, 4000, method="POST", scheme="https", authority="api.openai.com", target=f"/v1/chat/completions?{text}",
+                  status=200, reason=text, library=text, request_headers=[("X-A", text), (text, "b")], response_headers=[("Content-Type", "application/json")],
                   request_body=asked, response_body=answer, errors=[text])
     told.exchange(5000, 6000, 7000, 8000, method=text, scheme=text, authority=text, target=text, status=101, protocol="websocket",
                   response_headers=[("content-type", "text/event-stream")], response_body=b"event: " + data + b"\ndata: " + data + b"\n\n",
@@ -78,8 +78,8 @@ def test_endless_bodies_open_at_once_and_show_their_beginning(show: Show) -> Non
     lines = "".join(f"line {number}\n" for number in range(MANY // 12))
     told.exchange(1, 2, 3, 4, method="GET", scheme="http", authority="a", target="/" + "p" * MANY, status=200, response_body=lines.encode(),
                   response_headers=[("Content-Type", "text/plain"), ("X-Long", "h" * MANY)])
-    told.exchange(5, 6, 7, 8, method="GET", scheme="http", authority="a", target="/json", status=200, response_headers=[("Content-Type", "application/json")],
-                  response_body=json.dumps({"deep": "x" * 1_000_000, "many": list(range(100_000))}).encode())
+    told.exchange(5, 6, 7, 8, method="GET", scheme="http", authority="a", target="/json", status=200,
+                  response_headers=[("Content-Type", "application/json")], response_body=json.dumps({"deep": "x" * 1_000_000, "many": list(range(100_000))}).encode())
     reader = show(told, "http?sel=exchange:1")
     reader.shows("line 0", "#details")
     assert len(reader.text("#details")) < 200_000
@@ -111,8 +111,9 @@ def test_all_of_it_can_be_read_and_has_a_name(show: Show, scheme: str) -> None:
 def test_nothing_sticks_out(show: Show, width: int, address: str) -> None:
     reader = show(agent(), address)
     reader.size(width, 800)
-    reader.wait(lambda: reader.js("return ['html', 'main', '.chat, .table-body', '#details'].every((one) => "
-                                  "(document.querySelector(one)?.scrollWidth ?? 0) <= Math.max(document.querySelector(one)?.clientWidth ?? 0, 0) + 1)"))
+    reader.wait(lambda: reader.js("""
+        const boxes = ['html', 'main', '.chat, .table-body', '#details'].map((one) => document.querySelector(one)).filter(Boolean);
+        return boxes.every(({ scrollWidth, clientWidth }) => scrollWidth <= clientWidth + 1);"""))
 
 
 def test_print(show: Show) -> None:

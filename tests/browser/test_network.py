@@ -36,9 +36,8 @@ def test_look_ups_with_their_answers(show: Show) -> None:
 
 def test_search_and_range(show: Show) -> None:
     reader = show(agent(), "network")
-    reader.search("host:nowhere")
-    reader.shows("0 of 1 connections")
-    reader.search("host:198.51.100.7")
-    reader.shows("1 connection")
+    for query, found in (("host:nowhere", 0), ("host:198.51.100.7", 1), ("host:198.51.100.8", 0), ("host:anthropic", 1), ("is:tcp", 1), ("is:udp", 0)):
+        reader.search(query)
+        reader.wait(lambda found=found: len(reader.rows(".network .list:nth-of-type(1)")) == found)
     reader.js("location.hash = 'network?t=0-1000000'")
     reader.shows("0 of 1 connections")

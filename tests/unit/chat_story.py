@@ -79,7 +79,7 @@ def fill(told: Story) -> None:
                   errors=["The trace ended before the response did."])
     told.exchange(600 * MS, 602 * MS, 640 * MS, 641 * MS, method="POST", scheme="http", authority="forms.example", target="/send", status=404,
                   reason="Not Found", connection=13, request_headers=[("Content-Type", "application/x-www-form-urlencoded"), ("Cookie", _SECRET_TAG)],
-                  request_body=b"name=J%C3%BCrgen&note=a+b", response_headers=[("Content-Type", "text/plain; charset=latin-1")],
+                  request_body=b"name=J%C3%BCrgen&note=a+b", response_headers=[("Content-Type", "text/plain; charset=iso-8859-1")],
                   response_body="nicht gefunden: äöü".encode("latin-1"), redacted=1)
     told.exchange(650 * MS, 651 * MS, 660 * MS, 2300 * MS, method="GET", scheme="wss", authority="live.example", target="/feed", status=101,
                   reason="Switching Protocols", protocol="websocket", library="openssl", connection=14, messages=[
@@ -97,8 +97,8 @@ def fill(told: Story) -> None:
 def tls(**fields: Any) -> dict[str, Any]:
     """Nearly all was read; one library cannot be."""
     def row(sock: int, name: str, library: str, sent: int, received: int, seen: float, reason: str = "") -> dict[str, Any]:
-        return {"sock": sock, "proc": 1, "library": library, "sni": name, "alpn": "http/1.1", "version": "TLS 1.3", "first_ns": ORIGIN + 50 * MS,
-                "last_ns": ORIGIN + 2000 * MS, "app_sent": sent, "app_received": received, "seen_sent": int(sent * seen),
+        return {"sock": sock, "proc": 1, "library": library, "sni": name, "alpn": "http/1.1", "version": "TLS 1.3",
+                "first_ns": ORIGIN + 50 * MS, "last_ns": ORIGIN + 2000 * MS, "app_sent": sent, "app_received": received, "seen_sent": int(sent * seen),
                 "seen_received": int(received * seen), "reason": reason}
 
     return {"connections": [row(SOCK, API, "openssl", 8000, 20_000, 1), row(70, "models.example", "openssl", 400, 9500, 1),

@@ -6,8 +6,8 @@ from report.html.coverage import coverage, sentences
 
 
 def connection(**fields: Any) -> dict[str, Any]:
-    return {"name": None, "sni": "", "remote": "192.0.2.1:443", "pid": 1, "process": "x", "library": "openssl", "sent_bytes": 500, "received_bytes": 500,
-            "percent": 100.0, "reason": "", **fields}
+    return {"name": None, "sni": "", "remote": "192.0.2.1:443", "pid": 1, "process": "x", "library": "openssl",
+            "sent_bytes": 500, "received_bytes": 500, "percent": 100.0, "reason": "", **fields}
 
 
 def document(*connections: dict[str, Any], percent: float | None = 100.0, **redacted: int) -> dict[str, Any]:

@@ -77,7 +77,7 @@ def test_without_bodies_headers_and_sizes_stay(told: Story, tmp_path: Path) -> N
     assert page.tables["llm"]["output_tokens"] == [57, None, 57]
     assert page.tables["llm"]["error"] == [None, "failed", None]
     everything = page.source + json.dumps(page.tables) + json.dumps(page.spoken)
-    for words in ("the answer is 42", "careful assistant", "Overloaded\"}", "has it"):
+    for words in ("the answer is 42", "careful assistant", "Overloaded\"}", "line has it"):
         assert words not in everything
 
 

@@ -74,10 +74,14 @@ export class Exchanges {
                 call >= 0 && llm.retry_of[call] !== null ? "retry" : "", call >= 0 && llm.streamed[call] ? "streamed" : ""];
     const failed = [...(table.errors[row] as string[]), number(table.status[row]) >= 400 ? text(table.status[row]) : "", call >= 0 ? text(llm.error[call]) : ""];
     return {
-      url: text(table.url[row]), host: [text(table.url[row]), text(table.remote[row])], path: text(table.url[row]), method: text(table.method[row]).toLowerCase(),
+      url: text(table.url[row]), host: `${hostOf(text(table.url[row]))} ${text(table.remote[row])}`, path: text(table.url[row]), method: text(table.method[row]).toLowerCase(),
       status: number(table.status[row]), type: text(table.content_type[row]), pid: number(table.pid[row]), process: text(table.process[row]), class: "network", is,
       error: failed.filter(Boolean), duration: this.took(row) ?? NaN, model: call < 0 ? "" : `${text(llm.model[call])} ${text(llm.response_model[call])}`,
       provider: call < 0 ? "" : text(llm.provider[call]),
     };
   }
+}
+
+function hostOf(url: string): string {
+  return /^[a-z]+:\/\/([^/?#]*)/i.exec(url)?.[1] ?? "";
 }
