@@ -74,7 +74,7 @@ def read_exchanges(session: Session, *, bodies: bool = True) -> Exchanges:
 def _exchange(entry: dict[Any, Any]) -> tuple[Exchange, list[int]]:
     """The exchange without bodies, and how much was kept of the data of each message."""
     fields: dict[str, Any] = {name: _number(entry.get(name)) or 0 for name in _NUMBERS}
-    fields |= {name: _number(entry.get(name)) for name in _MAYBE}
+    fields |= {name: _number(entry.get(name)) for name in _MAYBE} | {"sock": _id(entry.get("sock"))}
     fields |= {name: text(entry.get(name, _DEFAULTS[name])) for name in _TEXTS}
     fields |= {name: entry.get(name) is True for name in ("request_cut", "response_cut")}
     fields |= {name: list(_pairs(entry.get(name), str)) for name in _LISTS}
