@@ -71,6 +71,12 @@ def test_a_handshake_without_its_request() -> None:
         "joined in the middle, or bytes were lost: the request was not seen", "the connection was closed before the WebSocket was closed"]
 
 
+def test_a_handshake_that_ends_within_its_head() -> None:
+    [exchange] = observe([(True, UPGRADE), (False, SWITCHED[:-2])])
+    assert (exchange.status, exchange.protocol) == (101, "websocket")
+    assert "response: the connection was closed before the end of the response's head" in exchange.errors
+
+
 def test_gaps_in_messages_and_between_them() -> None:
     feeder = Feeder()
     feeder.call(True, UPGRADE)

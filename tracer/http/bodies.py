@@ -12,7 +12,6 @@ from tracer.session.exchanges import Mark
 __all__ = ("Body", "body_limit")
 
 _MARK_BYTES = 120  # a tuple with two numbers
-_DECODER_BYTES = 64 << 10  # about what zlib takes; others take what they have put out, up to their windows
 _WORK = 16 << 20  # bytes between stacked encodings that are suffered besides what is kept
 _SLICE = 1 << 10  # bytes that are unpacked at a time: behind a mistake, what was unpacked of a slice is lost
 _RAW = 1 << 10  # bytes that are remembered for it
@@ -57,7 +56,7 @@ class Body:
             if unknown:
                 self.errors.append(f"its content encoding is not known: {unknown}")
             elif self._decoders:
-                self._budget.grow(self, _DECODER_BYTES * len(self._decoders))
+                self._budget.grow(self, sum(decoder.cost for decoder in self._decoders))
 
     def add(self, data: bytes, at_ns: int) -> None:
         """The next bytes as they were sent, without framing."""
