@@ -38,6 +38,8 @@ class Wire:
         self.matching = (Matching(), Matching())
         self._hellos = [b"", b""]
         self._greeted = [False, False]
+        self._asking: int | None = None  # the direction of the client's bytes
+        self._asked = False  # the client has sent something encrypted
 
     def hello(self, record: Record) -> None:
         """Some of the first bytes of a direction."""
@@ -46,6 +48,7 @@ class Wire:
             return
         self._hellos[way] = (self._hellos[way] + record.data)[:_HELLO_BYTES]
         if client := client_hello(self._hellos[way]):
+            self._asking = way
             self.name, self.protocol = client.name or self.name, self.protocol or ",".join(client.protocols)
             self._greeted[way] = client.name != "" or len(self._hellos[way]) == _HELLO_BYTES
         elif server := server_hello(self._hellos[way]):
@@ -59,10 +62,13 @@ class Wire:
         """The heads of the records in one call."""
         self.last_ns = record.at_ns
         self.astray |= bool(record.flags & PlainFlag.ASTRAY) and not self.midway
-        matching = self.matching[record.flags & PlainFlag.SENT]
+        way = record.flags & PlainFlag.SENT
+        if self._asking not in (None, way) and not self._asked:
+            return  # from a server before its client is done: the handshake, which TLS 1.3 sends as application data
         for head in memoryview(record.data[:len(record.data) // 4 * 4]).cast("I"):
             if head >> 16 == _APPLICATION_DATA:
-                matching.record(head & 0xFFFF)
+                self._asked = self._asked or way == self._asking
+                self.matching[way].record(head & 0xFFFF)
 
     def plaintext(self, record: Record, library: str) -> None:
         """What a library gave or took for it."""
