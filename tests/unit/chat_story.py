@@ -77,8 +77,8 @@ def fill(told: Story) -> None:
     told.exchange(1100 * MS, 1104 * MS, 1350 * MS, 1900 * MS, **_post(asked), **_streamed(1350 * MS, 550 * MS, parts), redacted=1)
     told.exchange(1950 * MS, 1951 * MS, None, None, method="GET", scheme="http", authority="slow.example:8080", target="/never", connection=12,
                   errors=["The trace ended before the response did."])
-    told.exchange(600 * MS, 602 * MS, 640 * MS, 641 * MS, method="POST", scheme="http", authority="forms.example", target="/send", status=404,
-                  reason="Not Found", connection=13, request_headers=[("Content-Type", "application/x-www-form-urlencoded"), ("Cookie", _SECRET_TAG)],
+    told.exchange(600 * MS, 602 * MS, 640 * MS, 641 * MS, method="POST", scheme="http", authority="forms.example", target="/send",
+                  status=404, reason="Not Found", connection=13, request_headers=[("Content-Type", "application/x-www-form-urlencoded"), ("Cookie", _SECRET_TAG)],
                   request_body=b"name=J%C3%BCrgen&note=a+b", response_headers=[("Content-Type", "text/plain; charset=iso-8859-1")],
                   response_body="nicht gefunden: äöü".encode("latin-1"), redacted=1)
     told.exchange(650 * MS, 651 * MS, 660 * MS, 2300 * MS, method="GET", scheme="wss", authority="live.example", target="/feed", status=101,
