@@ -197,7 +197,7 @@ def test_exchanges_stand_in_the_timeline(show: Show) -> None:
         found += reader.text(".tip")
         if "claude" in found:
             break
-    assert "waited 256 ms, then 544 ms of answer" in found
+    assert "waited 315 ms, then 485 ms of answer" in found
     ActionChains(reader.driver).click().perform()
     reader.wait(lambda: reader.address == "timeline?sel=exchange:4")
 
