@@ -18,7 +18,7 @@ from report.exchanges import Exchanges, read_exchanges
 from report.files import FileTotals, files_of
 from report.http import HttpRow, http_rows, remotes_of
 from report.ledger import LaneLedger, ledger_of, rows_held
-from report.llm import LlmCall, calls_of
+from report.llm import LlmCall, as_rows, calls_of
 from report.moments import sockets_of
 from report.plain import integer, last_map, number, words
 from report.processes import Process, lifecycle, processes_of
@@ -137,7 +137,7 @@ def document(totals: Totals) -> dict[str, Any]:
         "connections": [vars(row) for row in totals.connections],
         "dns": [_look_up(row) for row in totals.dns],
         "http": [vars(row) for row in totals.http],
-        "llm": [asdict(row) for row in totals.llm],
+        "llm": as_rows(totals.llm),
         "tls": asdict(totals.tls),
         "tracer": vars(totals.tracer),
     }
