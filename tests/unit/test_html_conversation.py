@@ -53,7 +53,8 @@ def test_equal_texts_are_kept_once() -> None:
         {"id": "2", "name": "run", "arguments": "{}"}]))
     assert texts == ["", "a", "s", "x", "{}", "r", "end", "late"]
     prompt = [["user", 1, "", [], []], ["assistant", 3, "", [["1", "run", 4]], []], ["tool", 5, "1", [], []]]
-    assert found[1] == {"base": 0, "known": 2, "system": 2, "prompt": prompt, "text": 6, "reasoning": 5, "tools": ["run"], "error": 7, "tool_calls": [["2", "run", 4]]}
+    assert found[1] == {"base": 0, "known": 2, "system": 2, "prompt": prompt, "text": 6, "reasoning": 5, "tools": ["run"], "error": 7,
+                        "tool_calls": [["2", "run", 4]]}
 
 
 def test_texts_that_find_no_room_say_so() -> None:
