@@ -13,8 +13,8 @@ APPLICATION, HANDSHAKE, CHANGE = 23, 22, 20
 SENT, RECEIVED = int(PlainFlag.SENT), 0
 
 
-def packed(data: bytes = b"", *, at: int = 0, start: int | None = None, connection: int = 0, sock: int = 0, position: int = 0, tid: int = 8,
-           length: int | None = None, kept: int | None = None, kind: int = PlainKind.SOCKET, flags: int = 0, library: int = 0, proc: int = 7) -> bytes:
+def packed(data: bytes = b"", *, at: int = 0, start: int | None = None, connection: int = 0, sock: int = 0, position: int = 0, proc: int = 7,
+           tid: int = 8, length: int | None = None, kept: int | None = None, kind: int = PlainKind.SOCKET, flags: int = 0, library: int = 0) -> bytes:
     """One record, byte for byte."""
     return struct.pack(
         PLAIN_HEAD, at, at if start is None else start, connection, sock, position, proc, tid, len(data) if length is None else length,
@@ -57,8 +57,8 @@ class Kernel:
     def tls(self, connection: int, way: int, data: bytes, *, start: int | None = None, library: int = 1, missing: int = 0, tid: int = 8) -> bytes:
         """A call of a TLS library; ``start``: when it was entered."""
         length = len(data) + missing
-        return packed(data, at=self.tick(), start=start, connection=connection, position=self._position("tls", connection, way, length), length=length,
-                      kind=PlainKind.TLS, flags=way, library=library, tid=tid)
+        return packed(data, at=self.tick(), start=start, connection=connection, position=self._position("tls", connection, way, length),
+                      length=length, kind=PlainKind.TLS, flags=way, library=library, tid=tid)
 
     def freed(self, connection: int, *, library: int = 1) -> bytes:
         """A TLS connection's object goes."""
