@@ -313,7 +313,8 @@ def test_the_connections_that_are_used_are_remembered() -> None:
 @given(st.lists(st.builds(
     packed, st.binary(max_size=80), at=st.integers(0, 40), start=st.integers(0, 40), connection=st.integers(0, 3), sock=st.integers(0, 3),
     position=st.sampled_from([0, 1, 40, 1 << 20, (1 << 64) - 1]), tid=st.integers(0, 2),
-    length=st.sampled_from([0, 1, 40, 80, 100_000, (1 << 32) - 1]), kept=st.sampled_from([0, 1, 40, 80, 1000, (1 << 32) - 1]), kind=st.one_of(st.sampled_from(list(PlainKind)), st.integers(0, 65535)),
+    length=st.sampled_from([0, 1, 40, 80, 100_000, (1 << 32) - 1]),
+    kept=st.sampled_from([0, 1, 40, 80, 1000, (1 << 32) - 1]), kind=st.one_of(st.sampled_from(list(PlainKind)), st.integers(0, 65535)),
     flags=st.integers(0, 65535), library=st.integers(0, 3)), max_size=60))
 def test_any_records(raws: list[bytes]) -> None:
     scribe = Scribe(1000)
