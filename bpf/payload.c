@@ -161,7 +161,7 @@ PROBE(on_data)(u64 *ctx)
 		}
 		if (is_kept(m))
 			keep(ctx, s, sk, m);
-		else if (READ(sk, sk_type) == SOCK_STREAM && result && !(is_peek(plan, a) && !m->sends))
+		else if (READ(sk, sk_type) == SOCK_STREAM && (m->sends ? result != 0 : !is_peek(plan, a)))
 			tail_call(ctx, MAP(MAP_TAILS), TAIL_STREAM);
 		if (plan->tail == TAIL_MESSAGE || !(plan->flags & PLAN_MESSAGES) || i + 1 >= result)
 			return 0;

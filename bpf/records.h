@@ -366,8 +366,8 @@ struct gate {
 };
 
 enum plain_kind {
-	PLAIN_SOCKET = 1,          /* bytes of a stream that is not encrypted */
-	PLAIN_TLS,                 /* bytes that a TLS library took or gave */
+	PLAIN_SOCKET = 1,          /* bytes of a stream that is not encrypted; length 0: the other side has ended */
+	PLAIN_TLS,                 /* bytes that a TLS library took or gave; length 0: the other side has ended */
 	PLAIN_WIRE,                /* a call on a socket that speaks TLS; kept are the heads of its records: type << 16 | length, u32 each */
 	PLAIN_HELLO,               /* the first bytes on such a socket */
 	PLAIN_FREED,               /* a TLS connection's object has gone */

@@ -250,8 +250,10 @@ PROBE(on_stream)(u64 *ctx)
 	flow = flow_of(watched, sent);
 	from = first_base(&w->message);
 	known = AT_MOST(w->message.length, sizeof(first));
-	read_user(&first, known, (void *)from);
-	look(watched, flow, first, known);
+	if (known) {
+		read_user(&first, known, (void *)from);
+		look(watched, flow, first, known);
+	}
 	start = flow->position;
 	flow->position = start + w->message.length;
 	if (watched->kind != WATCH_PLAIN && watched->kind != WATCH_TLS)
@@ -269,6 +271,12 @@ PROBE(on_stream)(u64 *ctx)
 	w->left = w->message.length;
 	w->room = w->message.count ? 0 : w->message.length;
 	w->index = w->count = 0;
+	if (!known) {                      /* the other side has ended */
+		w->head.kind = PLAIN_SOCKET;
+		if (watched->kind == WATCH_PLAIN)
+			plain_put(ctx, &w->head, 0, 0);
+		return 0;
+	}
 	if (watched->kind == WATCH_TLS) {
 		if (start < HELLO_BYTES)
 			send_hello(ctx, w);

@@ -157,8 +157,8 @@ PROBE(on_tls_return)(struct pt_regs *regs)
 	key.proc = s->proc;
 	call->object = 0;
 	call->left = moved_by(call, RETURNED(regs));
-	if (!call->left)
-		return 0;
+	if (!call->left && (role != ROLE_READ || (s32)RETURNED(regs)))
+		return 0;                  /* a read of nothing is the other side's end */
 	st = stream_of(&key);
 	if (!st)
 		return 0;

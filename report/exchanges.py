@@ -20,6 +20,7 @@ __all__ = ("Exchanges", "exchanges_of", "read_exchanges")
 _MOST = 1 << 17          # exchanges
 _ROOM = 256 << 20        # bytes that their fields may take, roughly
 _BODY_ROOM = 256 << 20   # bytes of all different bodies
+_USE_ROOM = 1 << 30      # bytes of all bodies, those that are equal each time: whoever looks into them pays for each
 _LARGEST = 1 << 63
 _ITEM = 64               # bytes of an object, roughly
 _LEFT_OUT = "A body is not here: the session holds more of them than are read at once."
@@ -73,7 +74,7 @@ def read_exchanges(session: Session, *, bodies: bool = True) -> Exchanges:
 def _exchange(entry: dict[Any, Any]) -> tuple[Exchange, list[int]]:
     """The exchange without bodies, and how much was kept of the data of each message."""
     fields: dict[str, Any] = {name: _number(entry.get(name)) or 0 for name in _NUMBERS}
-    fields |= {name: _number(entry.get(name)) for name in _MAYBE}
+    fields |= {name: _number(entry.get(name)) for name in _MAYBE} | {"sock": _id(entry.get("sock"))}
     fields |= {name: text(entry.get(name, _DEFAULTS[name])) for name in _TEXTS}
     fields |= {name: entry.get(name) is True for name in ("request_cut", "response_cut")}
     fields |= {name: list(_pairs(entry.get(name), str)) for name in _LISTS}
@@ -98,15 +99,17 @@ def _join(session: Session, told: list[tuple[Exchange, dict[str, int], list[int]
     """Put the bodies in."""
     wanted = {number for _, ids, _ in told for number in ids.values() if number}
     bodies = _bodies(session, wanted) if wanted else {}
-    room = _BODY_ROOM  # messages have copies of their parts
+    room, use_room = _BODY_ROOM, _USE_ROOM  # messages have copies of their parts
     for exchange, ids, lengths in told:
         for name in _BODIES:
             if ids[name]:
                 body = bodies.get(ids[name])
-                if body is None:
+                use_room -= len(body or b"")
+                if body is None or use_room < 0:
                     _miss(exchange, _MISSING if ids[name] not in bodies else _LEFT_OUT)
                     setattr(exchange, name.replace("_body", "_cut"), True)
-                setattr(exchange, name, body or b"")
+                    continue
+                setattr(exchange, name, body)
         if not ids["messages_data"]:
             continue
         data = bodies.get(ids["messages_data"])

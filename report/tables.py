@@ -61,8 +61,8 @@ def sections(totals: Totals, width: int | None, top: int, pid: int | None = None
         yield look_ups(totals, width, top)
     if totals.connections:
         yield sockets(totals, width, top)
-    if totals.tls.connections or totals.tls.redacted:
-        yield coverage(totals, width, top)
+    if told := coverage(totals, width, top):
+        yield told
     if totals.http:
         yield exchanges(totals, width, top)
     if totals.llm:

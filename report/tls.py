@@ -73,6 +73,7 @@ class TlsFacts:
     connections: tuple[TlsConnection, ...]
     images: tuple[TlsImage, ...]
     redacted: dict[str, int]  # secrets that were taken out, by kind
+    plaintext: dict[str, int]  # all that was read in clear, TLS or not: "bytes" that passed, "kept", "cut" at the limits, "lost"
     percent: float | None
 
 
@@ -97,13 +98,10 @@ def tls_facts(told: Mapping[str, Any], connections: Iterable[Connection], proces
         one = _connection(entry, sock, by_sock.get(sock) if sock else None, process)
         if one.percent is not None and one.percent < 100 and not one.reason:
             exe = process.exe if process else None
-            one = replace(one, reason=_why(entry, one, exe, entries.get(exe or ""), lost=_lost(told), complete=complete))
+            one = replace(one, reason=_why(entry, one, exe, entries.get(exe or ""), lost="lost" in _counts(told, "plaintext"), complete=complete))
         found.append(one)
-    redacted = told.get("redacted")
-    counts = {kind: number for kind, number in (redacted.items() if isinstance(redacted, dict) else ())
-              if isinstance(kind, str) and type(number) is int and number > 0}
     percent = share(sum(one.seen for one in found), sum(one.whole for one in found))
-    return TlsFacts(tuple(found), tuple(map(_image, entries.values())), counts, percent)
+    return TlsFacts(tuple(found), tuple(map(_image, entries.values())), _counts(told, "redacted"), _counts(told, "plaintext"), percent)
 
 
 def with_tls(connections: Iterable[Connection], facts: TlsFacts) -> tuple[Connection, ...]:
@@ -160,6 +158,8 @@ def _octets(entry: Mapping[str, Any], name: str) -> int | None:
     return number if number is not None and 0 <= number < 1 << 63 else None
 
 
-def _lost(told: Mapping[str, Any]) -> bool:
-    plaintext = told.get("plaintext")
-    return isinstance(plaintext, dict) and bool(integer(plaintext.get("lost")))
+def _counts(told: Mapping[str, Any], field: str) -> dict[str, int]:
+    """Numbers by name, those that are not 0."""
+    found = told.get(field)
+    return {name: number for name, number in (found.items() if isinstance(found, dict) else ())
+            if isinstance(name, str) and type(number) is int and 0 < number < 1 << 63}

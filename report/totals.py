@@ -14,11 +14,11 @@ from typing import Any
 from report.activity import activity_of
 from report.connections import Connection, connections_of
 from report.dns import Lookup, Lookups, lookups_of
-from report.exchanges import read_exchanges
+from report.exchanges import Exchanges, read_exchanges
 from report.files import FileTotals, files_of
 from report.http import HttpRow, http_rows, remotes_of
 from report.ledger import LaneLedger, ledger_of, rows_held
-from report.llm import LlmCall, calls_of
+from report.llm import LlmCall, as_rows, calls_of
 from report.moments import sockets_of
 from report.plain import integer, last_map, number, words
 from report.processes import Process, lifecycle, processes_of
@@ -96,9 +96,9 @@ class Totals:
     tracer: TracerCost
 
 
-def totals_of(session: Session, pid: int | None = None, trail: Trail | None = None) -> Totals:
+def totals_of(session: Session, pid: int | None = None, trail: Trail | None = None, exchanges: Exchanges | None = None) -> Totals:
     """Sum up a session. ``pid`` narrows ``syscalls``, and nothing else, to the processes that had this pid. ``trail`` is told on the way
-    what each call's descriptor stood for."""
+    what each call's descriptor stood for. ``exchanges``: those of the session, for whoever has read them."""
     strings = Strings(session)
     records = lifecycle(session)
     calls = calls_by_process(session)
@@ -113,7 +113,7 @@ def totals_of(session: Session, pid: int | None = None, trail: Trail | None = No
     connections, tracer = connections_of(session, strings, activity, sockets, dns.told), _cost(session)
     tls = tls_facts(last_map(session, BlockKind.TLS), connections, processes, complete=session.end is not None)
     connections = with_tls(connections, tls)
-    exchanges = read_exchanges(session)
+    exchanges = exchanges or read_exchanges(session)
     held = rows_held(session)
     session.check()  # from here on the session says of all its blocks whether they could be read
     facts = session_facts(session, processes, calls)
@@ -137,7 +137,7 @@ def document(totals: Totals) -> dict[str, Any]:
         "connections": [vars(row) for row in totals.connections],
         "dns": [_look_up(row) for row in totals.dns],
         "http": [vars(row) for row in totals.http],
-        "llm": [asdict(row) for row in totals.llm],
+        "llm": as_rows(totals.llm),
         "tls": asdict(totals.tls),
         "tracer": vars(totals.tracer),
     }

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict
 from functools import partial
 from typing import Any
 
 from report.http import http_rows
-from report.llm import LlmCall, calls_of
+from report.llm import LlmCall, as_rows, calls_of
 from report.processes import Process
 from report.text import as_json
 from tracer.session.exchanges import Exchange
@@ -49,7 +48,7 @@ def _http(exchange: Exchange, processes: Mapping[int, Process], origin: int) -> 
 
 
 def _llm(call: LlmCall, tid: int) -> str:
-    fields = asdict(call)
+    fields, = as_rows([call])
     return as_json({"type": "llm", "ts_ns": fields.pop("started_ns"), "pid": fields.pop("pid"), "tid": tid, **fields}) + "\n"
 
 

@@ -44,6 +44,10 @@ def coverage(totals: Totals, width: int | None, top: int) -> list[Text]:
         rows, hidden = first(sorted(groups.items(), key=lambda group: -sum(one.whole - one.seen for one in group[1])), top)
         lines += [Text(line, "yellow") for (process, reason), some in rows for line in wrapped(_unread(process, reason, some), width)]
         lines += more(hidden, width)
+    missing = [f"{size(facts.plaintext[name])} {word}" for name, word in (("cut", "beyond the limits"), ("lost", "lost")) if name in facts.plaintext]
+    if missing:
+        sentence = f"Of {size(facts.plaintext.get('bytes', 0))} in clear {size(facts.plaintext.get('kept', 0))} were kept: {', '.join(missing)}"
+        lines += [Text(line, "bold red" if "lost" in facts.plaintext else "yellow") for line in wrapped(sentence, width)]
     if facts.redacted:
         told = [f"{count(number)} {visible(_SECRETS.get(kind, (kind, kind))[number != 1])}" for kind, number in facts.redacted.items()]
         lines += [Text(line) for line in wrapped(f"Redacted: {', '.join(told)}", width)]

@@ -11,6 +11,11 @@ from pathlib import Path
 import pytest
 
 SOURCES = Path(__file__).parent / "targets"
+OPENSSL = ("-lssl", "-lcrypto")
+BUILDS = {  # how a program is compiled, where that is not as usual
+    "tlscalls": ("tlscalls.c", OPENSSL),
+    "tlscalls-static": ("tlscalls.c", ("-static", "-s", *OPENSSL)),
+}
 
 
 @pytest.fixture(scope="session")
@@ -22,7 +27,9 @@ def target() -> Iterator[Callable[[str], str]]:
         @cache
         def compiled(name: str) -> str:
             program = f"{folder}/{name}"
-            subprocess.run(["cc", "-O1", "-Wall", "-Wextra", "-Werror", "-pthread", "-o", program, SOURCES / f"{name}.c"], check=True, timeout=60)
+            source, libraries = BUILDS.get(name, (f"{name}.c", ()))
+            flags = ("-O1", "-Wall", "-Wextra", "-Werror", "-pthread")
+            subprocess.run(["cc", *flags, "-o", program, SOURCES / source, *libraries], check=True, timeout=60)
             return program
 
         yield compiled

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from report.calls import arch_of
 from report.html.choice import Choice, Survey
+from report.html.gate import Gate
 from report.html.kinds import Kind, kinds_of
 from report.html.levels import Levels, Tally
 from report.html.packing import Pack, pack, zigzag
@@ -57,8 +58,8 @@ class Events:
     levels: Levels
 
 
-def events_of(session: Session, trail: Trail, until_ns: int, most: int) -> Events:
-    """Gather them: at most ``most`` one by one. ``until_ns``: where the session ended, ns after its start."""
+def events_of(session: Session, trail: Trail, until_ns: int, most: int, gate: Gate) -> Events:
+    """Gather them: at most ``most`` one by one. ``until_ns``: where the session ended, ns after its start. Their texts pass the gate."""
     survey = Survey()
     kept: list[Columns] | None = []
     for batch in _batches(session):
@@ -78,7 +79,7 @@ def events_of(session: Session, trail: Trail, until_ns: int, most: int) -> Event
         parts.append(rows if choice.every == 1 else take(rows, choice.kept(batch, before)))
         before += len(rows["kind"])
     rows = _in_order(parts)
-    wording = Wording(session)
+    wording = Wording(session, gate)
     rows["thing"] = _named_things(trail.of(rows["place"]), trail.names, wording)
     columns = pack(_coded(rows, kinds, wording))
     threads = list(zip((survey.threads >> _HALF).tolist(), (survey.threads & _LOW).tolist(), strict=True))
@@ -154,10 +155,9 @@ def _coded(rows: Columns, kinds: list[Kind], wording: Wording) -> Columns:
 
 
 def _named_things(things: NDArray[np.int64], names: Mapping[int, str], wording: Wording) -> NDArray[np.uint64]:
-    used = np.flatnonzero(np.bincount(things)).tolist()
-    table = np.zeros(used[-1] + 1 if used else 0, np.uint64)
-    for thing in used:
-        table[thing] = wording.index(names[thing]) if thing else 0
+    used = [thing for thing in np.flatnonzero(np.bincount(things)).tolist() if thing]
+    table = np.zeros(used[-1] + 1 if used else 1, np.uint64)
+    table[used] = wording.numbers([names[thing] for thing in used])
     return table[things]
 
 

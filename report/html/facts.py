@@ -6,28 +6,36 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from report.html.conversation import LLM_COLUMNS
+from report.html.coverage import coverage
+from report.html.phases import phases_of
 from report.html.texts import shown, shown_all
+from tracer.session.exchanges import Exchange
 
 __all__ = ("LONG_TABLES", "as_columns", "compact", "head_of", "tables_of")
 
-LONG_TABLES = ("syscalls", "processes", "files", "searches", "connections", "dns")
+LONG_TABLES = ("syscalls", "processes", "files", "searches", "connections", "dns", "http", "llm")
 _LONGEST = 8  # syscalls that the first view shows
 _PLAIN = {int, float, bool, type(None)}
 
 
 def head_of(document: Mapping[str, Any]) -> dict[str, Any]:
     """What the first view needs: all but the tables, and how many rows these have."""
-    parts = {name: part for name, part in document.items() if name not in LONG_TABLES and name != "http"}
+    parts = {name: part for name, part in document.items() if name not in LONG_TABLES and name != "tls"}
     told: dict[str, Any] = shown_all(parts)
     syscalls = document["syscalls"]
     longest = [{field: row[field] for field in ("name", "calls", "total_ns")} for row in syscalls[:_LONGEST]]
     sums = {f"all_{field}": sum(row[field] for row in syscalls) for field in ("calls", "errors", "total_ns")}
+    told["coverage"] = shown_all(coverage(document))
     return {**told, "rows": {name: len(document[name]) for name in LONG_TABLES}, "longest": shown_all(longest), **sums}
 
 
-def tables_of(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The tables, each as {field: [value of each row]}."""
-    return {name: as_columns(document[name]) for name in LONG_TABLES}
+def tables_of(document: Mapping[str, Any], exchanges: Sequence[Exchange]) -> dict[str, Any]:
+    """The tables, each as {field: [value of each row]}. ``exchanges``: those of the document's rows, in the same order."""
+    short = [{field: row[field] for field in LLM_COLUMNS} for row in document["llm"]]
+    http = [{**row, "proc": exchange.proc, "phases": phases}
+            for row, exchange, phases in zip(document["http"], exchanges, phases_of(document), strict=True)]
+    return {name: as_columns({"llm": short, "http": http}.get(name, document[name])) for name in LONG_TABLES}
 
 
 def as_columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:

@@ -14,10 +14,14 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from report.calls import arch_of
+from report.exchanges import read_exchanges
+from report.html.bodies import Bodies
 from report.html.events import Events, events_of
 from report.html.facts import compact, head_of, tables_of
+from report.html.gate import Gate, Redactor
 from report.html.kinds import CLASSES
 from report.html.packing import deflated
+from report.html.spoken import spoken
 from report.html.story import story, warnings
 from report.html.texts import shown, shown_all, typed
 from report.syscalls import latency_histograms
@@ -50,29 +54,40 @@ class _Bundle:
     style: str
 
 
-def page(session: Session, title: str | None = None, max_events: int = MAX_EVENTS) -> Iterator[str]:
-    """The whole file, in pieces. ``title`` takes the place of the command line; EbtraceError if the front end has not been built."""
+def page(session: Session, title: str | None = None, max_events: int = MAX_EVENTS, *, bodies: bool = True,
+         redactor: Redactor | None = None) -> Iterator[str]:
+    """The whole file, in pieces. ``title`` takes the place of the command line; without ``bodies`` headers and sizes of HTTP stay; ``redactor``
+    looks through all that the traced program has said. EbtraceError if the front end has not been built."""
     bundle = _bundle()
+    gate = Gate(redactor)
     trail = Trail(arch_of(session), max_events)
-    totals = totals_of(session, trail=trail)
-    events = events_of(session, trail, round(totals.session.duration_s * 1e9), max_events)
-    told = document(totals)
+    exchanges = read_exchanges(session)
+    for exchange in exchanges.told:
+        gate.exchange(exchange)
+    packed = Bodies(exchanges.told) if bodies else None  # while the totals are summed up
+    totals = totals_of(session, trail=trail, exchanges=exchanges)
+    told = gate.document(document(totals))
+    facts = told["session"]
+    if not bodies:
+        told["llm"] = [{**row, "error": row["error"] and "failed"} for row in told["llm"]]  # what a server says of an error stands in a body
+    said, left_out = spoken(exchanges.told, told, int(session.meta["started_ns"]), packed)
+    events = events_of(session, trail, round(totals.session.duration_s * 1e9), max_events, gate)
     head = head_of(told)
-    name = shown(title) if title else typed(totals.session.command) or "(no command)"
+    name = shown(title) if title else typed(facts["command"]) or "(no command)"
     head |= {"title": name, "chart": events.levels.chart, "span_ns": events.levels.width_ns * events.levels.pieces, "classes": CLASSES,
-             "calls": events.survey.calls, "held": events.held, "every": events.choice.every}
+             "calls": events.survey.calls, "held": events.held, "every": events.choice.every, "bodies": bodies, "notes": left_out}
     environment = Environment(loader=FileSystemLoader(_WEB), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {"count": count, "duration": duration, "size": size, "shown": shown}
     yield from environment.get_template("report.html.j2").generate(
         title=name, policy=_policy(bundle), style=Markup(bundle.style), script=Markup(bundle.script), worker=Markup(bundle.worker),
-        version=__version__, facts=totals.session,
-        command=typed(totals.session.command, _COMMAND), story=story(told),
-        warnings=[*warnings(told), *_aggregated(events)], ledger=head["ledger"], cost=totals.tracer, verdict=_verdict(totals),
+        version=__version__, facts=facts,
+        command=typed(facts["command"], _COMMAND), story=story(told),
+        warnings=[*warnings(told), *_aggregated(events), *left_out], ledger=head["ledger"], cost=totals.tracer, verdict=_verdict(totals),
         head=Markup(_embedded(head)),
-        about=Markup(deflated(compact(_about_calls(totals, events)), _FAST)),
-        tables=Markup(deflated(compact({**tables_of(told), "histograms": shown_all(latency_histograms(session))}), _FAST)),
+        about=Markup(deflated(compact(_about_calls(told, events)), _FAST)),
+        tables=Markup(deflated(compact({**tables_of(told, exchanges.told), "histograms": shown_all(latency_histograms(session))}), _FAST)),
         texts=Markup(deflated("\n".join(events.texts).encode(), _FAST)), levels=Markup(events.levels.columns.base64),
-        events=Markup(events.columns.base64))
+        events=Markup(events.columns.base64), spoken=Markup(said), bodies=Markup(packed.base64 if packed else ""))
 
 
 def _bundle() -> _Bundle:
@@ -95,14 +110,14 @@ def _embedded(value: Any) -> str:
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def _about_calls(totals: Totals, events: Events) -> dict[str, Any]:
+def _about_calls(told: dict[str, Any], events: Events) -> dict[str, Any]:
     """How the embedded columns are to be read: apart from the tables, so that this can begin while those are still being parsed."""
-    known = {process.proc: process for process in totals.processes}
+    known = {process["proc"]: process for process in told["processes"]}
     return {
         "kinds": [shown_all(kind.as_plain()) for kind in events.kinds],
         "threads": {"proc": [proc for proc, _ in events.threads], "tid": [tid for _, tid in events.threads],
-                    "title": [shown(known[proc].title) if proc in known else "?" for proc, _ in events.threads],
-                    "pid": [known[proc].pid if proc in known else None for proc, _ in events.threads]},
+                    "title": [shown(known[proc]["title"]) if proc in known else "?" for proc, _ in events.threads],
+                    "pid": [known[proc]["pid"] if proc in known else None for proc, _ in events.threads]},
         "columns": events.columns.directory,
         "levels": {"width_ns": events.levels.width_ns, "pieces": events.levels.pieces, "columns": events.levels.columns.directory},
         "errnos": {number: name for number in range(1, _LAST_ERRNO + 1) if (name := errno_name(number)).isupper()},

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
+from report.html.coverage import sentences
 from report.html.texts import shown
+from report.llm.facts import facts_of
 from report.text import count, duration, size
 
 __all__ = ("Part", "Sentence", "story", "warnings")
@@ -28,7 +31,8 @@ Sentence = list[Part]
 
 def story(document: Mapping[str, Any]) -> list[Sentence]:
     """The sentences, the most important first; what did not happen has none."""
-    tellers: tuple[Callable[[Mapping[str, Any]], Sentence], ...] = (_run, _processes, _calls, _files, _changes, _searches, _network, _names)
+    tellers: tuple[Callable[[Mapping[str, Any]], Sentence], ...] = (
+        _run, _processes, _calls, _files, _changes, _searches, _llm, _http, _network, _names)
     return [sentence for sentence in (teller(document) for teller in tellers) if sentence]
 
 
@@ -46,7 +50,7 @@ def warnings(document: Mapping[str, Any]) -> list[str]:
         told.append(f"Left out as asked: {count(sampled)} records. Totals count them; lists of calls, and what is told of files, do not.")
     if not document["session"]["complete"] and document["session"]["reason"] is None:
         told.append("The session has no end: what happened after its last block is in no count.")
-    return told
+    return [*told, *map(shown, sentences(document))]
 
 
 def _run(document: Mapping[str, Any]) -> Sentence:
@@ -110,6 +114,40 @@ def _searches(document: Mapping[str, Any]) -> Sentence:
         return []
     return [Part("It looked in vain for "), Part(_many(len(missing), "name"), "files?q=is:missing"), Part(", most often for "),
             Part(_short(shown(missing[0]["name"])), code=True), Part(f" ({_many(missing[0]['tries'], 'try', 'tries')}).")]
+
+
+def _llm(document: Mapping[str, Any]) -> Sentence:
+    facts = facts_of(document["llm"])
+    if not facts.calls:
+        return []
+    known = facts.input_tokens + facts.output_tokens > 0
+    tokens = f"; {count(facts.input_tokens)} tokens went in and {count(facts.output_tokens)} came out" if known else ""
+    return [Part("It made "), Part(_many(facts.calls, "LLM call"), "http"), Part(" to "), *_listed(facts.models),
+            Part(f", {duration(facts.waiting_ns)} of {duration(document['session']['duration_s'] * 1e9)} waiting for the model{tokens}"),
+            *([Part("; "), Part(f"{count(facts.failed)} of them", "http?q=is:llm+is:failed"), Part(" failed")] if facts.failed else []), Part(".")]
+
+
+def _http(document: Mapping[str, Any]) -> Sentence:
+    sides = [[row for row in document["http"] if row["side"] == side] for side in ("client", "server")]
+    told: Sentence = []
+    for rows, verb in zip(sides, ("sent", "answered"), strict=True):
+        if not rows:
+            continue
+        failed = sum(row["status"] is None or row["status"] >= 400 for row in rows)
+        told += [Part(f"{', and' if told else 'It'} {verb} "), Part(_many(len(rows), "HTTP request"), "http?as=exchanges")]
+        if verb == "sent":
+            hosts = list(Counter(_host(row["url"]) for row in rows))
+            told += [Part(f" to {_many(len(hosts), 'host')}: "), *_listed(hosts)]
+        if failed:
+            told += [Part(", of which "), Part(count(failed), f"http?as=exchanges&q=is:failed+is:{rows[0]['side']}"), Part(" failed")]
+    return [*told, Part(".")] if told else []
+
+
+def _host(url: str) -> str:
+    try:
+        return urlsplit(url).netloc or "?"
+    except ValueError:
+        return "?"
 
 
 def _network(document: Mapping[str, Any]) -> Sentence:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import socket
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from report.html.gate import Gate
 from report.html.texts import shown, typed
 from tracer.records import StringFlag
 from tracer.session.reader import Session
@@ -23,8 +24,9 @@ _LEFT_OUT = "(text left out)"
 class Wording:
     """Numbers the texts, each kind of argument for itself; 0 is what could not be read, or was lost."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, gate: Gate) -> None:
         self.texts = [""]
+        self._gate = gate
         self._entries = session.strings()
         self._room = _MOST_TEXT
         self._known: dict[str, dict[int, int]] = {kind: {} for kind in _READERS}
@@ -32,16 +34,18 @@ class Wording:
     def indices(self, ids: NDArray[np.uint64], kind: str) -> NDArray[np.uint64]:
         """The index of the text of each id; ``kind`` is one of SPOKEN."""
         different, places = np.unique(ids, return_inverse=True)
-        known, read = self._known[kind], _READERS[kind]
+        known = self._known[kind]
         fresh = np.array([number for number in different.tolist() if number not in known], np.uint64)
-        for number, entry in zip(fresh.tolist(), self._entries.many(fresh), strict=True):
-            known[number] = self._add(read(entry)) if number and entry is not None else 0
-        found: NDArray[np.uint64] = np.array([known[number] for number in different.tolist()], np.uint64)[places]
-        return found
+        found = [(number, entry) for number, entry in zip(fresh.tolist(), self._entries.many(fresh), strict=True) if number and entry is not None]
+        known |= dict.fromkeys(fresh.tolist(), 0)
+        for (number, _), text in zip(found, _READERS[kind]([entry for _, entry in found], self._gate), strict=True):
+            known[number] = self._add(text)
+        rows: NDArray[np.uint64] = np.array([known[number] for number in different.tolist()], np.uint64)[places]
+        return rows
 
-    def index(self, text: str) -> int:
-        """The index of a text that no argument holds."""
-        return self._add(shown(text))
+    def numbers(self, texts: Sequence[str]) -> list[int]:
+        """The indices of texts that no argument holds."""
+        return [self._add(shown(text)) for text in self._gate.texts(texts)]
 
     def _add(self, text: str) -> int:
         self._room -= len(text)
@@ -49,20 +53,22 @@ class Wording:
         return len(self.texts) - 1
 
 
-def _text(entry: StringEntry) -> str:
-    return shown(entry.data.decode("utf-8", "surrogateescape")) + ("…" if entry.flags & StringFlag.CUT else "")
+def _texts(entries: Sequence[StringEntry], gate: Gate) -> list[str]:
+    passed = gate.texts([entry.data.decode("utf-8", "surrogateescape") for entry in entries])
+    return [shown(text) + ("…" if entry.flags & StringFlag.CUT else "") for text, entry in zip(passed, entries, strict=True)]
 
 
-def _words(entry: StringEntry) -> str:
-    words = entry.data.decode("utf-8", "surrogateescape").removesuffix("\0").split("\0")
-    return typed(words) + (" …" if entry.flags & StringFlag.CUT else "")
+def _commands(entries: Sequence[StringEntry], gate: Gate) -> list[str]:
+    lines = (gate.words(entry.data.decode("utf-8", "surrogateescape").removesuffix("\0").split("\0")) for entry in entries)
+    return [typed(words) + (" …" if entry.flags & StringFlag.CUT else "") for words, entry in zip(lines, entries, strict=True)]
 
 
-def _address(entry: StringEntry) -> str:
-    return shown(socket_address(entry.data))
+def _addresses(entries: Sequence[StringEntry], gate: Gate) -> list[str]:
+    return [shown(address) for address in gate.texts([socket_address(entry.data) for entry in entries])]
 
 
-_READERS: dict[str, Callable[[StringEntry], str]] = {"path": _text, "string": _text, "argv": _words, "sockaddr": _address}
+_READERS: dict[str, Callable[[Sequence[StringEntry], Gate], list[str]]] = {
+    "path": _texts, "string": _texts, "argv": _commands, "sockaddr": _addresses}
 SPOKEN = frozenset(_READERS)
 """The kinds of arguments whose values are ids of texts."""
 

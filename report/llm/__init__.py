@@ -9,7 +9,7 @@
     facts.py            the calls in numbers
 """
 
-from report.llm.call import OTEL, LlmCall
+from report.llm.call import OTEL, LlmCall, as_rows
 from report.llm.calls import calls_of
 
-__all__ = ("OTEL", "LlmCall", "calls_of")
+__all__ = ("OTEL", "LlmCall", "as_rows", "calls_of")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
 
-__all__ = ("OTEL", "LlmCall", "Said", "ToolCall")
+__all__ = ("OTEL", "LlmCall", "Said", "ToolCall", "as_rows")
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,18 @@ class LlmCall:
     system: str  # instructions
     prompt: tuple[Said, ...]
     cut: bool  # something of the request or the response was not kept: what is not told here may stand there
+
+
+def as_rows(calls: Iterable[LlmCall]) -> list[dict[str, Any]]:
+    """The calls as plain data. Equal messages are one and the same map: a conversation is sent again with each call."""
+    known: dict[Said, dict[str, Any]] = {}
+    rows = []
+    for call in calls:
+        for said in call.prompt:
+            if said not in known:
+                known[said] = asdict(said)
+        rows.append({**vars(call), "tool_calls": [asdict(tool) for tool in call.tool_calls], "prompt": [known[said] for said in call.prompt]})
+    return rows
 
 
 OTEL = {

@@ -23,24 +23,33 @@ _SAID_LIMIT = 300  # characters of an error that is no JSON
 
 def calls_of(exchanges: Iterable[Exchange], pids: Mapping[int, int | None] | None = None, origin: int = 0) -> list[LlmCall]:
     """The calls in the order of the exchanges. ``pids`` by the number of the process; times are told from ``origin`` on."""
+    exchanges = list(exchanges)
+    sent = {_request(exchange) for exchange in exchanges if exchange.side == "client" and exchange.request_body}
     found: list[LlmCall] = []
     known: dict[Said, Said] = {}  # a conversation is sent again and again
     before: dict[tuple[Any, ...], LlmCall] = {}
     for exchange in exchanges:
+        if exchange.side == "server" and _request(exchange) in sent:
+            continue  # both ends are traced: it is one call
         body, is_whole = parse_start(exchange.request_body) if exchange.request_body else (None, False)
         route = route_of(exchange, body)
         if route is None:
             continue
-        key = (exchange.proc, exchange.url, exchange.request_length, exchange.request_bytes, blake2b(exchange.request_body, digest_size=16).digest())
         asked = route.dialect.asked(body if isinstance(body, dict) else {})
         if not is_whole:
             asked.messages = None
         asked.prompt = [known.setdefault(said, said) for said in asked.prompt]
+        key = (exchange.proc, exchange.url, *_request(exchange))
         call = _call(exchange, route, asked, (pids or {}).get(exchange.proc), origin, _failed(before.get(key), exchange.started_ns - origin))
         if exchange.request_body:
             before[key] = call
         found.append(call)
     return found
+
+
+def _request(exchange: Exchange) -> tuple[Any, ...]:
+    """What is equal for the same request, wherever it was seen."""
+    return exchange.method, exchange.target, exchange.request_length, blake2b(exchange.request_body, digest_size=16).digest()
 
 
 def _failed(call: LlmCall | None, at_ns: int) -> int | None:
@@ -92,7 +101,7 @@ def _pieces(exchange: Exchange, dialect: Dialect) -> Iterator[Event] | None:
     start = body[:64].lstrip()
     if kind == _EVENTS or start.startswith((b"data:", b"event:", b"id:", b": ")):
         return server_sent(body)
-    if kind in _LINES:
+    if kind in _LINES or (dialect.name == "ollama" and b"\n{" in body and kind != "application/json"):
         return json_lines(body)
     if dialect.name == "gemini" and start.startswith(b"[") and "stream" in exchange.target:
         return array_elements(body)

@@ -25,7 +25,7 @@ def parse(data: bytes | str) -> Any:
     if len(data) > _LIMIT:
         return None
     try:
-        return json.loads(data.decode("utf-8", "replace") if isinstance(data, bytes) else data, parse_int=_integer, parse_constant=_nothing)
+        return _DECODER.decode(data.decode("utf-8", "replace") if isinstance(data, bytes) else data)
     except (ValueError, RecursionError, MemoryError):
         return None
 
@@ -108,6 +108,9 @@ def _integer(digits: str) -> int | None:
 
 def _nothing(name: str) -> None:
     """NaN and Infinity are not JSON."""
+
+
+_DECODER = json.JSONDecoder(parse_int=_integer, parse_constant=_nothing)
 
 
 def _closed(source: str) -> str | None:

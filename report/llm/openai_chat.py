@@ -40,22 +40,30 @@ def read(answer: Answer, value: dict[str, Any], name: str = "") -> None:
         index = whole(at(choice, "index"))
         _choice(answer, mapping(choice), place if index is None else index)
     for usage in (at(value, "choices", 0, "usage"), at(value, "x_groq", "usage"), value.get("usage")):
-        cached = at(usage, "prompt_tokens_details", "cached_tokens")
-        answer.count(
-            input=at(usage, "prompt_tokens"), output=at(usage, "completion_tokens"),
-            cached=at(usage, "prompt_cache_hit_tokens") if cached is None else cached,
-            cache_write=at(usage, "prompt_tokens_details", "cache_write_tokens"),
-            reasoning=at(usage, "completion_tokens_details", "reasoning_tokens"),
-        )
+        if isinstance(usage, dict):  # most events have none
+            _usage(answer, usage)
+
+
+def _usage(answer: Answer, usage: dict[str, Any]) -> None:
+    cached = at(usage, "prompt_tokens_details", "cached_tokens")
+    answer.count(
+        input=at(usage, "prompt_tokens"), output=at(usage, "completion_tokens"),
+        cached=at(usage, "prompt_cache_hit_tokens") if cached is None else cached,
+        cache_write=at(usage, "prompt_tokens_details", "cache_write_tokens"),
+        reasoning=at(usage, "completion_tokens_details", "reasoning_tokens"),
+    )
 
 
 def _choice(answer: Answer, choice: dict[str, Any], index: int) -> None:
     part = mapping(choice.get("delta") or choice.get("message"))
     answer.think(text(part.get("reasoning_content")) or text(part.get("reasoning")))
     content = part.get("content")
-    for chunk in items(content):  # Mistral's
-        answer.think("".join(text(at(thought, "text")) for thought in items(at(chunk, "thinking"))))
-    answer.say(texts(content), index)
+    if isinstance(content, str):
+        answer.say(content, index)
+    else:
+        for chunk in items(content):  # Mistral's
+            answer.think("".join(text(at(thought, "text")) for thought in items(at(chunk, "thinking"))))
+        answer.say(texts(content), index)
     answer.say(part.get("refusal"), index)
     answer.say(choice.get("text"), index)
     for place, call in enumerate(items(part.get("tool_calls"))):

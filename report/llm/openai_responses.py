@@ -74,7 +74,7 @@ def _response(answer: Answer, response: dict[str, Any]) -> None:
     answer.identify(response.get("model"), response.get("id"))
     for index, item in enumerate(items(response.get("output"))):
         _item(answer, item, index)
-    usage = response.get("usage")
+    usage = mapping(response.get("usage"))
     answer.count(
         input=at(usage, "input_tokens"), output=at(usage, "output_tokens"), cached=at(usage, "input_tokens_details", "cached_tokens"),
         reasoning=at(usage, "output_tokens_details", "reasoning_tokens"),

@@ -13,6 +13,8 @@ import pytest
 
 from tests.kernel.lab import Lab
 from tests.kernel.support import EBTRACE, cli, need
+from tests.kernel.web.certificate import Certificate, certificate
+from tests.kernel.web.server import Server
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -47,3 +49,23 @@ def lab(tmp_path: Path, target: Callable[[str], str]) -> Iterator[Lab]:
     """Starts and traces programs in a folder of its own; whatever is still running at the end is killed."""
     with Lab(tmp_path, target) as lab:
         yield lab
+
+
+@pytest.fixture(scope="session")
+def trust(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    """A certificate for localhost; made once."""
+    return certificate(tmp_path_factory.mktemp("certificate"))
+
+
+@pytest.fixture
+def web(trust: Certificate) -> Iterator[Server]:
+    """A server with TLS, for HTTP/1, HTTP/2 and WebSocket."""
+    with Server(trust.context("h2", "http/1.1")) as server:
+        yield server
+
+
+@pytest.fixture
+def clear_web() -> Iterator[Server]:
+    """The same in plain text, without HTTP/2."""
+    with Server(None) as server:
+        yield server

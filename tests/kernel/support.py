@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import selectors
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -15,7 +16,7 @@ from typing import IO, Any
 
 import pytest
 
-__all__ = ("DEADLINE", "EBTRACE", "Program", "cli", "need", "wait_until")
+__all__ = ("DEADLINE", "EBTRACE", "Program", "cli", "need", "need_tool", "wait_until")
 
 EBTRACE = Path(sys.executable).with_name("ebtrace")
 DEADLINE = 60.0  # seconds after which a test that still waits has failed; never reached on a healthy machine
@@ -28,6 +29,14 @@ def need(able: bool, what: str) -> None:
     if os.environ.get("EBTRACE_REQUIRE_KERNEL", "0") not in ("", "0"):
         pytest.fail(f"{what} (EBTRACE_REQUIRE_KERNEL is set)", pytrace=False)
     pytest.skip(f"{what} (EBTRACE_REQUIRE_KERNEL=1 turns this skip into a failure)")
+
+
+def need_tool(name: str) -> str:
+    """The path of a program, which has to be there."""
+    path = shutil.which(name)
+    need(path is not None, f"needs {name}")
+    assert path
+    return path
 
 
 def wait_until(condition: Callable[[], Any], deadline: float = DEADLINE) -> Any:

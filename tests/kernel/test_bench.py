@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.kernel.support import need
-from tracer.bench import calls, streams, whole
+from tracer.bench import calls, streams, tls, whole
 from tracer.bench.empty import empty_probes
 from tracer.bench.lab import Lab, lab
 from tracer.bench.rows import Row
@@ -30,10 +30,11 @@ def test_everything_is_measured() -> None:
     told: list[str] = []
     rows = {row.budget.what: row for row in measure(LEAST, told.append)}
     optional = {calls.SYSCOUNT.what}
-    assert len(rows) == 14
+    assert len(rows) == 17
     for what, row in rows.items():
         assert row.value is not None or what in optional, row.note
-    assert rows[streams.EVENTS.what].broken is False, rows[streams.EVENTS.what].note
+    for budget in (streams.EVENTS, tls.WRITE, tls.READ, tls.DOWNLOAD):
+        assert rows[budget.what].broken is False, rows[budget.what].note
     assert any("time per call" in line for line in told)
     assert set(host()) == {"kernel", "machine", "cpus", "load"}
 

@@ -75,6 +75,24 @@ class Page(HTMLParser):
         found: dict[str, Any] = json.loads(inflated(self.scripts["tables"]))
         return found
 
+    @property
+    def spoken(self) -> dict[str, Any]:
+        """What was said over HTTP, without bodies."""
+        found: dict[str, Any] = json.loads(inflated(self.scripts["spoken"]))
+        return found
+
+    def body(self, row: int, part: int) -> bytes:
+        """A body of an exchange: 0 of the request, 1 of the response, 2 of all messages. The page, too, cuts it out of the base64."""
+        place = self.spoken["http"][row]["bodies"][part]
+        if place is None:
+            return b""
+        at, stored, length, _ = place
+        assert at % 3 == 0
+        stream = b64decode(self.scripts["bodies"][at // 3 * 4:-(-(at + stored) // 3) * 4])[:stored]
+        data = zlib.decompress(stream, -15)
+        assert len(data) == length
+        return data
+
     def calls(self) -> list[dict[str, Any]]:
         """All calls that are in the page, in its order."""
         columns = unpacked(b64decode(self.scripts["columns"]), self.about["columns"])

@@ -171,7 +171,7 @@ class Story:
 
     def lanes(self) -> dict[str, dict[str, int]]:
         delivered = {"syscalls": len(self.calls), "lifecycle": len(self.life), "strings": len(self.strings),
-                     "payload": len(self.payloads)}
+                     "payload": len(self.payloads), **({"sockets": len(self.sockets)} if self.sockets else {})}
         lanes = {}
         for lane, count in delivered.items():
             sampled_out, lost = self.sampled_out.get(lane, 0), self.lost.get(lane, 0)

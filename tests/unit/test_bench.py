@@ -1,7 +1,9 @@
+import http.client
 import io
 import json
 import os
 import shutil
+import ssl
 from collections.abc import Iterator
 from contextlib import nullcontext
 from typing import Any
@@ -11,7 +13,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from tracer.bench import lab as workshop
-from tracer.bench import streams, suite
+from tracer.bench import streams, suite, tls
 from tracer.bench.calls import SYSCOUNT, _in_units
 from tracer.bench.lab import Lab, Session, lab
 from tracer.bench.rows import Budget, Row, as_map, broken, figure
@@ -148,16 +150,17 @@ def test_a_measurement_that_fails_costs_its_own_rows(monkeypatch: pytest.MonkeyP
     def fails(*_: object) -> list[Row]:
         raise EbtraceError("ebtrace attach failed with status 1")
 
-    for name in ("overhead", "warm_start", "first_start", "network", "disk"):
+    for name in ("overhead", "warm_start", "first_start", "network", "disk", "download"):
         monkeypatch.setattr(suite, name, lambda *_: TIME.measured([1.0]))
     monkeypatch.setattr(suite, "flood", lambda *_: [RATE.measured([2_000_000.0])])
+    monkeypatch.setattr(suite, "tls_calls", lambda *_: [TIME.measured([1.0])] * 2)
     monkeypatch.setattr(suite, "added_time", fails)
     monkeypatch.setattr(suite, "image", lambda *_: ({}, True))
     monkeypatch.setattr(suite, "lab", lambda: nullcontext(None))
     rows = suite.measure(suite.QUICK, lambda what: None)
     assert [row.budget.what for row in broken(rows)] == ["time per call", "time per call, --summary", "time per call, --counts", SYSCOUNT.what]
     assert all(row.note == "ebtrace attach failed with status 1" for row in broken(rows))
-    assert sum(row.verdict == "goal met" for row in rows) == 8
+    assert sum(row.verdict == "goal met" for row in rows) == 11
 
 
 @pytest.fixture(scope="module")
@@ -191,6 +194,37 @@ def test_storm_echo_and_disk(here: Lab) -> None:
     with here.start("disk", path, "1") as storm:
         assert int(storm.round()) > 0
     assert os.path.getsize(path) == 1 << 20
+
+
+def test_storm_of_tls(here: Lab) -> None:
+    storm = tls._compiled(here)
+    if storm is None:
+        pytest.skip("needs OpenSSL's headers")
+    with tls._started(here, storm, "calls", "1000") as program:
+        assert all(ns > 0 for ns in tls._ns(program))
+        assert len(tls._ns(program)) == 2
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with tls._started(here, storm, "serve", "1") as server:
+        port = int(server.line())
+        for _ in range(2):  # one connection after the other
+            connection = http.client.HTTPSConnection("localhost", port, context=context)
+            connection.request("GET", "/")
+            assert len(connection.getresponse().read()) == 1 << 20
+            connection.close()
+
+
+def test_without_openssl_the_rows_of_tls_say_so(here: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tls, "_compiled", lambda lab: None)
+    rows = [*tls.tls_calls(here, 1, 200, lambda what: None), tls.download(here, 1, lambda what: None)]
+    assert [row.verdict for row in rows] == ["not measured"] * 3
+    assert all(row.note == "needs OpenSSL's headers: apt install libssl-dev" for row in rows)
+
+
+@pytest.mark.parametrize(("ledger", "wrong"), [
+    ({"plaintext": {"counted": 7}}, ""), ({"plaintext": {"counted": 6}}, "7 calls were made, and 6 seen"), ({}, "7 calls were made, and 0 seen")])
+def test_calls_of_tls_that_were_not_seen_cost_nothing_and_prove_nothing(ledger: dict[str, Any], wrong: str) -> None:
+    assert tls._unseen(Session(ledger=ledger), 7) == wrong
 
 
 def test_storm_of_whole_programs(here: Lab) -> None:

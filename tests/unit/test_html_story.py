@@ -3,11 +3,13 @@ from typing import Any
 from report.html.story import story, warnings
 
 SESSION: dict[str, Any] = {"duration_s": 1.5, "kind": "run", "pid": 7, "exit_status": 0, "problems": (), "complete": True, "reason": "target ended"}
+TLS: dict[str, Any] = {"connections": [], "images": [], "redacted": {}, "percent": None}
 LANE = {"counted": 5, "delivered": 5, "sampled_out": 0, "lost": 0, "unaccounted": 0}
 
 
 def told(**parts: Any) -> list[str]:
-    document = {"session": SESSION, "processes": [], "syscalls": [], "files": [], "searches": [], "connections": [], "dns": [], **parts}
+    document = {"session": SESSION, "processes": [], "syscalls": [], "files": [], "searches": [], "connections": [], "dns": [],
+                "http": [], "llm": [], "tls": TLS, **parts}
     return ["".join(part.text for part in sentence) for sentence in story(document)]
 
 
@@ -59,11 +61,33 @@ def test_connections_by_host() -> None:
     assert told(connections=rows)[1] == "It had 5 connections to 4 hosts: h1, [::1], h2 and 1 more."
 
 
+def test_http() -> None:
+    def row(url: str, status: int | None = 200, side: str = "client") -> dict[str, Any]:
+        return {"url": url, "status": status, "side": side}
+
+    assert told(http=[row("https://a.example/x"), row("http://a.example/y"), row("https://b.example:8443/", 404)])[1] == (
+        "It sent 3 HTTP requests to 2 hosts: a.example, b.example:8443, of which 1 failed.")
+    assert told(http=[row("/x", 204, "server")])[1] == "It answered 1 HTTP request."
+    assert told(http=[row("http://[", None), row("/", 500, "server")])[1] == (
+        "It sent 1 HTTP request to 1 host: ?, of which 1 failed, and answered 1 HTTP request, of which 1 failed.")
+
+
+def test_llm_calls() -> None:
+    def call(started: int, ended: int | None, **fields: Any) -> dict[str, Any]:
+        return {"started_ns": started, "ended_ns": ended, "model": "m1", "response_model": "m1-2", "input_tokens": 1000, "output_tokens": 10,
+                "cached_tokens": None, "error": None, "retry_of": None, "tool_calls": [], **fields}
+
+    assert told(llm=[call(0, 500_000_000), call(400_000_000, 600_000_000, model=None), call(700_000_000, None, model="<m>", error="x")])[1] == (
+        "It made 3 LLM calls to m1, m1-2, <m>, 600 ms of 1.50 s waiting for the model; 3,000 tokens went in and 30 came out; 1 of them failed.")
+    assert told(llm=[call(0, 5, input_tokens=None, output_tokens=None)])[1] == "It made 1 LLM call to m1, 5 ns of 1.50 s waiting for the model."
+
+
 def test_warnings() -> None:
-    document = {"session": {**SESSION, "problems": ("One.\n",)}, "ledger": {"syscalls": LANE}}
+    document = {"session": {**SESSION, "problems": ("One.\n",)}, "ledger": {"syscalls": LANE}, "tls": TLS}
     assert warnings(document) == ["One.\\n"]
     lanes = {"syscalls": {**LANE, "lost": 1200, "counted": 2000}, "strings": {**LANE, "unaccounted": -2, "sampled_out": 9}}
-    assert warnings({"session": {**SESSION, "complete": False, "reason": None}, "ledger": lanes}) == [
+    assert warnings({"session": {**SESSION, "complete": False, "reason": None}, "ledger": lanes,
+                     "tls": {**TLS, "redacted": {"header": 2}}}) == [
         "Lost: 1,200 of 2,000 records of syscalls. Totals are exact all the same.", "Unaccounted for: 2 records of strings.",
         "Left out as asked: 9 records. Totals count them; lists of calls, and what is told of files, do not.",
-        "The session has no end: what happened after its last block is in no count."]
+        "The session has no end: what happened after its last block is in no count.", "2 secrets were taken out: 2 in headers."]

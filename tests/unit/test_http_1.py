@@ -153,7 +153,8 @@ def test_endless_heads_are_cut_and_marked() -> None:
     ([(True, GET)], "the connection was closed before the response", "the trace ended before the response"),
     ([(True, GET), (False, OK[:-2])], "the connection was closed before the end of the response", "the trace ended before the end of the response"),
     ([(True, GET), (False, b"HTTP/1.1 200 OK\r\n\r\nab")], None, "the trace ended before the end of the response"),
-    ([(True, GET[:-2])], "request: the connection was closed before the end of the request's head", "request: the trace ended before the end of the request's head"),
+    ([(True, GET[:-2])], "request: the connection was closed before the end of the request's head",
+     "request: the trace ended before the end of the request's head"),
 ])
 def test_early_ends(talk: Talk, closed: str | None, ended: str) -> None:
     first, second = Feeder(), Feeder()

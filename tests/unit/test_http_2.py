@@ -65,7 +65,8 @@ def test_encodings_trailers_and_interim_responses() -> None:
     peers.server.send_headers(1, [("grpc-status", "0")], end_stream=True)
     peers.pump()
     [exchange] = observe(peers.talk)
-    assert (exchange.interim, exchange.status, exchange.response_body, exchange.response_trailers) == ([103], 200, b"t" * 3000, [("grpc-status", "0")])
+    assert (exchange.interim, exchange.status, exchange.response_body) == ([103], 200, b"t" * 3000)
+    assert exchange.response_trailers == [("grpc-status", "0")]
     assert (exchange.request_body, exchange.errors) == (b"q" * 40_000, [])
 
 

@@ -15,7 +15,7 @@ from tracer.http.bodies import Body
 from tracer.http.budget import Budget
 from tracer.session.exchanges import Exchange
 
-TEXT = b"".join(b"line %d of a text that is packed, %d\n" % (number, number * number) for number in range(4001))
+TEXT = b"".join(b"line %d of a text that is packed, %d\n" % (number, number * number) for number in range(601))
 
 
 def bare(data: bytes) -> bytes:
@@ -73,16 +73,17 @@ def test_bombs_stop_at_the_limit(encoding: str, layers: int) -> None:
     for _ in range(layers):
         packed = PACK[encoding](packed) if encoding != "br" else brotli.compress(packed, quality=1)
     exchange = answered(response(packed, f"Content-Encoding: {', '.join([encoding] * layers)}", "Content-Type: application/json"))
-    assert exchange.response_body == bytes(8 * 262144)
+    assert exchange.response_body == bytes(len(exchange.response_body))
+    assert 262144 <= len(exchange.response_body) <= 8 * 262144
     assert (exchange.response_length, exchange.response_cut) == (None, True)
-    assert exchange.errors == ["the response body: compressed more than 100 times, read up to the limit"]
+    assert exchange.errors == ["the response body: compressed more than 100 times: it is not read to its end"]
 
 
 def test_a_bomb_of_nothing_stops_too() -> None:
     packed = gzip.compress(gzip.compress(b"") * 2_000_000)  # forty megabytes that unpack to no byte
     exchange = answered(response(packed, "Content-Encoding: gzip, gzip"))
     assert (exchange.response_body, exchange.response_length, exchange.response_cut) == (b"", None, True)
-    assert exchange.errors == ["the response body: compressed more than 100 times, read up to the limit"]
+    assert exchange.errors == ["the response body: compressed more than 100 times: it is not read to its end"]
 
 
 @pytest.mark.parametrize("step", [1, 7, 1 << 30])

@@ -37,17 +37,20 @@ TALKS: dict[str, Talk] = {
     "plain": [(True, GET), (False, OK), (True, GET * 3), (False, OK + chunked(b"a", b"bc" * 50, trailers=b"X: y\r\n") + OK)],
     "encoded": [part for pack, name in ((gzip.compress, "gzip"), (zlib.compress, "deflate"), (brotli.compress, "br"), (zstandard.compress, "zstd"))
                 for part in ((True, GET), (False, response(pack(TEXT), f"Content-Encoding: {name}")))],
-    "posts": [(True, b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3;x\r\nabc\r\n0\r\nT: u\r\n\r\n"), (False, b"HTTP/1.1 100 Continue\r\n\r\n" + OK),
-              (True, b"HEAD / HTTP/1.1\r\n\r\n"), (False, b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"), (True, GET), (False, b"HTTP/1.0 200 OK\r\n\r\n" + TEXT)],
+    "posts": [(True, b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3;x\r\nabc\r\n0\r\nT: u\r\n\r\n"),
+              (False, b"HTTP/1.1 100 Continue\r\n\r\n" + OK), (True, b"HEAD / HTTP/1.1\r\n\r\n"),
+              (False, b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"), (True, GET), (False, b"HTTP/1.0 200 OK\r\n\r\n" + TEXT)],
     "joined": [(False, b'{"rest": 1}' + OK), (True, b"more rest" + GET), (False, OK), (True, GET), (False, chunked(b"x"))],
     "tunnel": [(True, b"CONNECT a:1 HTTP/1.1\r\n\r\n"), (False, b"HTTP/1.1 200 OK\r\n\r\n"), (True, GET), (False, OK)],
-    "socket": [(True, UPGRADE), (False, DEFLATED + socket_frame(1, PACKED[0], packed=True)), (True, socket_frame(1, b"hi", mask=b"1234", final=False)),
+    "socket": [(True, UPGRADE), (False, DEFLATED + socket_frame(1, PACKED[0], packed=True)),
+               (True, socket_frame(1, b"hi", mask=b"1234", final=False)),
                (True, socket_frame(9, b"p", mask=b"1234") + socket_frame(0, b"ho", mask=b"4321")), (False, socket_frame(1, PACKED[1], packed=True)),
                (False, socket_frame(2, PACKED[2], packed=True) + socket_frame(8, b"\3\xe8")), (True, socket_frame(8, b"\3\xe8", mask=b"abcd"))],
     "http/2": spoken(),
     "http/2 joined": spoken()[4:],
     "nothing": [(True, b"\x16\3\1\2\0\1\0\1\xfc" + bytes(200)), (False, b"220 smtp\r\n"), (True, b"EHLO x\r\n")],
 }
+INSERTED = (GET, OK, PREFACE, frame(4, 0, 0), SWITCHED, b"\r\n\r\n", b"HTTP/1.1 ", b"ffffffff\r\n", b"Content-Length: 99999999999\r\n")
 
 
 @pytest.mark.parametrize("name", TALKS)
@@ -57,7 +60,7 @@ def test_every_byte_for_itself_makes_the_same_exchanges(name: str) -> None:
 
 
 @given(st.sampled_from(sorted(TALKS)), st.lists(st.sets(st.integers(1, 3000), max_size=12), max_size=12))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_pieces_make_no_difference(name: str, cuts: list[set[int]]) -> None:
     talk = TALKS[name]
     assert observe(talk, cuts=lambda call: cuts[call] if call < len(cuts) else ()) == observe(talk)
@@ -77,7 +80,7 @@ def mutated(data: bytes, chance: random.Random) -> bytes:
         elif what == 3:
             work[at:at] = work[chance.randrange(len(work) + 1):][:chance.randint(1, 500)]
         elif what == 4:
-            work[at:at] = chance.choice((GET, OK, PREFACE, frame(4, 0, 0), SWITCHED, b"\r\n\r\n", b"HTTP/1.1 ", b"ffffffff\r\n", b"Content-Length: 99999999999\r\n"))
+            work[at:at] = chance.choice(INSERTED)
         elif work:
             at = chance.randrange(len(work))
             work[at] ^= 1 << chance.randrange(8)
@@ -87,7 +90,7 @@ def mutated(data: bytes, chance: random.Random) -> bytes:
 @pytest.mark.parametrize("name", TALKS)
 def test_thousands_of_mutations(name: str) -> None:
     chance = random.Random(11)
-    for _ in range(500):
+    for _ in range(300):
         feeder = Feeder(chance.choice((0, 100, 262144)))
         for sent, data in TALKS[name]:
             said = mutated(data, chance) if chance.random() < 0.6 else data
@@ -116,12 +119,12 @@ def test_random_bytes_at_random_positions(segments: list[tuple[bool, bytes, int,
 
 
 @pytest.mark.parametrize("data", [
-    GET * 200, OK * 200, b"\r\n" * 4000, b"GET " * 2000, b"GET /" + b"x" * 8000, b"HTTP/1.1 200 OK\r\n" + b"a:b\r\n" * 1500, bytes(8000), b"A" * 8000,
-    PREFACE + frame(4, 0, 0) * 800, PREFACE + frame(1, 5, 1, b"\xbe" * 8000), PREFACE + b"".join(frame(1, 5, 2 * n + 1, b"\x82") for n in range(700)),
-    b"\0\0\4\3" * 2000, UPGRADE + SWITCHED, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * 1200,
-    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nbad\r\n" + b"HTTP/1." * 1000, b"CONNECT a:1 HTTP/1.1\r\n\r\n" * 300,
+    GET * 60, OK * 60, b"\r\n" * 1000, b"GET " * 600, b"GET /" + b"x" * 2400, b"HTTP/1.1 200 OK\r\n" + b"a:b\r\n" * 500, bytes(8000), b"A" * 2400,
+    PREFACE + frame(4, 0, 0) * 250, PREFACE + frame(1, 5, 1, b"\xbe" * 2400), PREFACE + b"".join(frame(1, 5, 2 * n + 1, b"\x82") for n in range(220)),
+    b"\0\0\4\3" * 600, UPGRADE + SWITCHED, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * 400,
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nbad\r\n" + b"HTTP/1." * 330, b"CONNECT a:1 HTTP/1.1\r\n\r\n" * 100,
 ], ids=lambda data: repr(bytes(data[:24])))
-@pytest.mark.parametrize("step", [1, 8000])
+@pytest.mark.parametrize("step", [1, 4000])
 def test_work_is_in_proportion(data: bytes, step: int) -> None:
     calls = 0
 

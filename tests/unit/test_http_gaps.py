@@ -56,8 +56,24 @@ def test_a_lost_chunk_boundary_loses_no_other_message() -> None:
     feeder.call(False, OK)
     first, second = feeder.close()
     assert first.response_body == b"a" * (300 - whole.index(b"aaa"))
-    assert first.errors[0].endswith("bytes are missing between chunks: where the response ends is not known")
+    assert first.errors[0] == "chunks of the response are missing: where the response ends is not known"
+    assert (first.response_cut, first.response_length) == (True, None)
     assert (second.status, second.response_body, second.errors) == (200, b"hello", [])
+
+
+def test_chunks_go_on_behind_lost_ones_where_a_call_begins_with_one() -> None:
+    feeder = Feeder()
+    feeder.call(True, GET)
+    feeder.call(False, chunked(b"data: 1\n\n")[:-5])
+    feeder.lose(False, 700)
+    feeder.call(False, b"not the size of a chunk")
+    for number in (5, 6):
+        feeder.call(False, b"9\r\ndata: %d\n\n\r\n" % number)
+    feeder.call(False, b"0\r\n\r\n")
+    [exchange] = feeder.close()
+    assert exchange.response_body == b"data: 1\n\ndata: 5\n\ndata: 6\n\n"
+    assert (exchange.response_cut, exchange.response_length, exchange.ended_ns) == (True, None, 1005)
+    assert exchange.errors == ["the response body: 723 bytes are missing at 9"]
 
 
 def test_a_lost_response_is_not_given_to_the_next_request() -> None:

@@ -43,7 +43,8 @@ def story() -> Story:
                          "seen_received": 650},
                         {"sock": 8, "proc": 1, "sni": "b.example", "app_sent": 70, "app_received": 1000},
                         {"sock": 9, "proc": 1, "sni": HOSTILE, "app_sent": 0, "app_received": 800}],
-        "images": [], "redacted": {"header": 3, "url": 1, HOSTILE: 2}}))
+        "images": [], "plaintext": {"bytes": 5000, "kept": 3700, "cut": 1000, "lost": 300},
+        "redacted": {"header": 3, "url": 1, HOSTILE: 2}}))
     return told
 
 
@@ -70,7 +71,7 @@ def test_rows_of_the_document(tmp_path: Path) -> None:
                                           "output_tokens", "cached_tokens", "text", "finish_reasons", "prompt")} == {
         "number": 1, "pid": 100, "started_ns": 10 * MS, "first_token_ns": 111 * MS, "ended_ns": 510 * MS, "ttft_ms": 100.0, "tokens_per_s": 100.0,
         "input_tokens": 1200, "output_tokens": 30, "cached_tokens": 1000, "text": "Hello you", "finish_reasons": ("stop",),
-        "prompt": ({"role": "user", "text": "hi", "tool_calls": (), "answers": "", "attached": ()},)}
+        "prompt": [{"role": "user", "text": "hi", "tool_calls": (), "answers": "", "attached": ()}]}
     assert [(row["sock"], row["tls"], row["sni"]) for row in found["connections"]] == [(7, "boringssl", "localhost")]
     assert found["tls"]["percent"] == 100 * 1130 / 3000
     assert [(row["sock"], row["percent"], row["reason"]) for row in found["tls"]["connections"]] == [
@@ -80,9 +81,10 @@ def test_rows_of_the_document(tmp_path: Path) -> None:
 def test_tables_say_the_same(tmp_path: Path) -> None:
     lines = plain(shown(story(), tmp_path, 200, terminal=False)).splitlines()
     start = next(number for number, line in enumerate(lines) if line.startswith("TLS"))
-    assert lines[start:start + 3] == [
+    assert lines[start:start + 4] == [
         "TLS: 1.13 kB of 3.00 kB in clear (37.6 %)",
         f"  1.87 kB not read: 2 connections of opencode to b.example, {visible(HOSTILE)}: no TLS library was recognised in /usr/bin/opencode",
+        "Of 5.00 kB in clear 3.70 kB were kept: 1.00 kB beyond the limits, 300 B lost",
         f"Redacted: 3 headers, 1 URL parameter, 2 {visible(HOSTILE)}"]
     start = lines.index("HTTP: 3, 1 secret taken out")
     assert lines[start + 1].split() == ["status", "method", "time", "first", "byte", "sent", "received", "protocol", "pid", "url"]

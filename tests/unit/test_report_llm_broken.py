@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from report.llm import OTEL, LlmCall, calls_of
+from report.llm import OTEL, LlmCall, as_rows, calls_of
 from report.llm.call import Said
 from report.llm.events import array_elements, json_lines, server_sent
 from report.llm.facts import LlmFacts, facts_of
@@ -168,9 +168,17 @@ def test_retries_are_the_same_request_after_one_that_failed() -> None:
     assert [found.retry_of for found in calls_of(told)] == [None, 1, None, 2, None, None, None, None, None, 8]
 
 
+def test_a_call_of_which_both_ends_are_traced_is_one() -> None:
+    told = [again(1, 0), again(2, 1, proc=2, side="server"), again(3, 50, proc=2, side="server", request={**CHAT, "model": "n"})]
+    assert [found.number for found in calls_of(told)] == [1, 3]
+
+
 def test_a_conversation_is_held_once() -> None:
     first, second = calls_of([again(1, 0), again(2, 20, request={**CHAT, "messages": [*CHAT["messages"], {"role": "assistant", "content": "x"}]})])
     assert first.prompt[0] is second.prompt[0]
+    rows = as_rows([first, second])
+    assert rows[0]["prompt"] == [{"role": "user", "text": "hi", "tool_calls": (), "answers": "", "attached": ()}]
+    assert rows[0]["prompt"][0] is rows[1]["prompt"][0]
 
 
 def test_times_and_pids_are_those_of_the_session() -> None:

@@ -163,6 +163,8 @@ def test_ollama_generates_and_embeds() -> None:
         (11, line(response="upon")), (21, line(response=" a time", done=True, done_reason="length", eval_count=4))], NDJSON))
     assert facts(found, "operation", "text", "finish_reasons", "system", "prompt", "tokens_per_s") == (
         "text_completion", "upon a time", ("length",), "S", (Said("user", "Once"),), 400.0)
+    lines = line(response="a") + line(response="b", done=True)
+    assert facts(call(asked((where, "/api/generate"), {"model": "q", "prompt": "x"}, lines, "text/plain")), "text", "streamed") == ("ab", True)
     found = call(asked((where, "/api/embed"), {"model": "q", "input": ["a"]}, {"model": "q", "embeddings": [[0.5]], "prompt_eval_count": 3}))
     assert facts(found, "operation", "input_tokens", "error") == ("embeddings", 3, None)
     assert call(asked(("ollama.example", "/api/chat"), OLLAMA, {"error": "model not found"}, status=404)).error == "HTTP 404: model not found"

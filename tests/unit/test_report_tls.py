@@ -102,4 +102,4 @@ def test_a_forged_map(told: dict[str, Any]) -> None:
 
 
 def test_nothing_is_told(tmp_path: Path) -> None:
-    assert tls_facts({}, [], [], complete=True) == TlsFacts((), (), {}, None)
+    assert tls_facts({}, [], [], complete=True) == TlsFacts((), (), {}, {}, None)

@@ -24,14 +24,15 @@ CONTRACT: dict[str, Any] = {  # DESIGN section 6
                     "received_bytes": COUNT},
     "http": {"number": COUNT, "method": TEXT, "url": TEXT, "status": COUNT, "request_bytes": COUNT, "response_bytes": COUNT,
              "request_length": COUNT, "response_length": COUNT, "started_ns": COUNT, "sent_ns": COUNT, "first_byte_ns": COUNT, "ended_ns": COUNT,
-             "pid": COUNT, "process": TEXT, "tls": bool, "library": TEXT, "connection": COUNT, "stream": COUNT, "sock": COUNT, "remote": TEXT, "redacted": COUNT, "errors": list,
-             "content_type": TEXT, "request_cut": bool, "response_cut": bool, "messages": COUNT, "protocol": TEXT, "side": TEXT, "reason": TEXT},
+             "pid": COUNT, "process": TEXT, "tls": bool, "library": TEXT, "connection": COUNT, "stream": COUNT, "sock": COUNT, "remote": TEXT,
+             "redacted": COUNT, "errors": list, "content_type": TEXT, "request_cut": bool, "response_cut": bool,
+             "messages": COUNT, "protocol": TEXT, "side": TEXT, "reason": TEXT},
     "llm": {"number": COUNT, "provider": TEXT, "operation": TEXT, "model": TEXT, "response_model": TEXT, "response_id": TEXT, "started_ns": COUNT,
             "first_token_ns": COUNT, "ended_ns": COUNT, "ttft_ms": NUMBER, "tokens_per_s": NUMBER, "input_tokens": COUNT, "output_tokens": COUNT,
             "cached_tokens": COUNT, "cache_write_tokens": COUNT, "reasoning_tokens": COUNT, "finish_reasons": list, "messages": COUNT, "tools": list,
             "tool_calls": list, "text": TEXT, "reasoning": TEXT, "streamed": bool, "error": TEXT, "retry_of": COUNT, "pid": COUNT, "url": TEXT,
             "status": COUNT, "system": TEXT, "prompt": list},
-    "tls": {"connections": list, "images": list, "redacted": dict, "percent": NUMBER},
+    "tls": {"connections": list, "images": list, "redacted": dict, "plaintext": dict, "percent": NUMBER},
     "tracer": {"startup_ms": NUMBER, "cpu_s": NUMBER, "peak_rss_mb": NUMBER, "session_bytes": COUNT, "bpf_ns_per_call": NUMBER},
 }
 

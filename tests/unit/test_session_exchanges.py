@@ -48,6 +48,12 @@ def test_a_whole_exchange_comes_back_as_it_was(tmp_path: Path) -> None:
     assert stored([WHOLE, Exchange()], tmp_path) == [Exchange(), WHOLE]  # in the order of their start
 
 
+def test_the_url_is_as_a_person_writes_it() -> None:
+    assert (WHOLE.url, WHOLE.header("content-type"), WHOLE.header("host", of_request=True)) == ("https://a.example:8443/x?y=z", "text/plain", "a")
+    assert [Exchange(authority="a", target="/", library=library).url for library in ("", "nss")] == ["http://a/", "https://a/"]
+    assert Exchange(target="*").url == "*"
+
+
 def test_without_bodies_there_are_none(tmp_path: Path) -> None:
     found, = stored([WHOLE], tmp_path, bodies=False)
     assert (found.request_body, found.response_body, [m.data for m in found.messages]) == (b"", b"", [b"", b"", b""])
@@ -177,6 +183,9 @@ def test_bodies_have_a_bound_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
                    tmp_path)
     assert [(len(one.response_body), one.response_cut) for one in found] == [(90, False), (0, True), (1, False)]
     assert found[1].errors == ["A body is not here: the session holds more of them than are read at once."]
+    monkeypatch.setattr("report.exchanges._USE_ROOM", 100)
+    found = stored([Exchange(number=number, response_body=bytes(40)) for number in range(4)], tmp_path)
+    assert [len(one.response_body) for one in found] == [40, 40, 0, 0]
 
 
 @pytest.mark.parametrize("raw", [b"", b"\x90", b"\xc0", b"\xa1x", bytes(8 << 20) + b"\x80"])

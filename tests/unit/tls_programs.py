@@ -104,7 +104,10 @@ KEEP int SSL_write(SSL *s, const void *from, int length) {
     int done = ssl_write_internal(s, from, length, &put);
     return done > 0 ? (int)put : done;
 }
-KEEP int SSL_write_ex(SSL *s, const void *from, size_t length, size_t *put) { int done = ssl_write_internal(s, from, length, put); return done > 0 ? 1 : 0; }
+KEEP int SSL_write_ex(SSL *s, const void *from, size_t length, size_t *put) {
+    int done = ssl_write_internal(s, from, length, put);
+    return done > 0 ? 1 : 0;
+}
 int main(int count, char **words) {
     SSL s = {0};
     size_t n = 0;

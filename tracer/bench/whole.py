@@ -60,9 +60,12 @@ def first_start(lab: Lab, times: int) -> Row:
     return FIRST.measured(samples)
 
 
-def overhead(lab: Lab, budget: Budget, rounds: int, told: Callable[[str], None]) -> Row:
-    """Percent that a program takes longer when `ebtrace run` traces it, from its fork to its end; starting ebtrace is another row."""
-    timed = [lab.storm, "time", *_words(lab, budget)]
+def overhead(lab: Lab, budget: Budget, rounds: int, told: Callable[[str], None], words: Sequence[str] = ()) -> Row:
+    """Percent that a program takes longer when `ebtrace run` traces it, from its fork to its end; starting ebtrace is another row.
+
+    The program is ``words``, or the budget's own.
+    """
+    timed = [lab.storm, "time", *(words or _words(lab, budget))]
     lab.output(timed)  # files are in memory from here on
     pairs: list[tuple[tuple[int, int], tuple[int, int]]] = []
     for number in range(rounds):

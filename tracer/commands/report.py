@@ -19,8 +19,10 @@ __all__ = ("command",)
 @click.option("--open", "show", is_flag=True, help="Open it in the browser.")
 @click.option("--max-events", type=click.IntRange(1000), metavar="N",
               help="Calls to keep one by one, 2 million unless given; the page says what it leaves out.")
+@click.option("--no-bodies", is_flag=True,
+              help="Leave out what HTTP requests and responses carried, and what was said to models; headers and sizes stay.")
 @click.option("--force", is_flag=True, help="Overwrite an existing file.")
-def command(file: str, output: str | None, title: str | None, show: bool, max_events: int | None, force: bool) -> None:
+def command(file: str, output: str | None, title: str | None, show: bool, max_events: int | None, no_bodies: bool, force: bool) -> None:
     """Make one HTML file of FILE, a session: it opens in any browser, without a network, and holds everything it needs."""
     from report.html.page import MAX_EVENTS, page  # NumPy and Jinja: not needed to show the help
     from tracer.commands._output import not_itself, write_file
@@ -34,7 +36,7 @@ def command(file: str, output: str | None, title: str | None, show: bool, max_ev
         not_itself(file, target)
         if os.path.exists(target) and not force:
             create_output(target, "", 0, force=False)  # says what is in the way before any work is done
-        pieces = list(page(session, title, max_events or MAX_EVENTS))
+        pieces = list(page(session, title, max_events or MAX_EVENTS, bodies=not no_bodies))
     path = write_file(target, pieces, force=force)
     say(f"ebtrace: {os.path.getsize(path):,} bytes in {path}")
     if show:

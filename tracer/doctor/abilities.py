@@ -16,6 +16,7 @@ from tracer.kernel.maps import BpfMap, create, map_plans
 from tracer.kernel.perf import PerfStrings
 from tracer.kernel.probes import LEAVE, attach_one, instructions, jited, load_one, probe_features, read_census, refusal
 from tracer.kernel.sys import possible_cpus
+from tracer.kernel.uprobes import attach_to_oneself, uretprobes_are_safe
 from tracer.records import LANES, MapId
 from tracer.stream.lanes import ring_bytes
 from tracer.target.privilege import can_trace
@@ -29,6 +30,7 @@ _MACHINE_CODE = Capability("BPF as machine code", "probes that cost next to noth
 _STORAGE = Capability("task storage", "marks the first process whatever pid namespace the tracer is in", required=False)
 _RING = Capability("BPF ring buffers", "the fastest way for records to leave the kernel", required=False)
 _PERF = Capability("perf ring buffers", "the same on older kernels, and for --transport perf", required=False)
+_UPROBES = Capability("uprobes", "reads TLS in clear, where libraries read and write it", required=False)
 _TASKS = Capability("iterator over tasks", "takes in what already runs, and accounts for open calls")
 
 _OLD = "a newer kernel has it: ebtrace is at its best from Linux 5.11 on, and needs 5.8"
@@ -41,11 +43,12 @@ def abilities() -> list[Check]:
     try:
         btf = KernelBtf()
     except KernelTooOld as error:
-        rest = (_PROGRAM, _MEMORY, _MACHINE_CODE, _STORAGE, _RING, _PERF, _TASKS)
+        rest = (_PROGRAM, _MEMORY, _MACHINE_CODE, _STORAGE, _RING, _PERF, _UPROBES, _TASKS)
         return [_BTF.missing(error.message, error.remedy), *(ability.untested("needs type information", error.remedy) for ability in rest)]
     size = f"{os.stat(VMLINUX).st_size / 1e6:.1f} MB"
     with ExitStack() as stack:
-        return [_BTF.found(f"{VMLINUX}, {size}"), *_programs(btf, stack), *_maps(btf, stack), _try(_TASKS, lambda: _census(btf, stack), _OLD)]
+        checks = [_BTF.found(f"{VMLINUX}, {size}"), *_programs(btf, stack), *_maps(btf, stack)]
+        return [*checks, _try(_UPROBES, _uprobes, "a kernel with CONFIG_UPROBE_EVENTS has them"), _try(_TASKS, lambda: _census(btf, stack), _OLD)]
 
 
 def _try(ability: Capability, use: Callable[[], str], remedy: str) -> Check:
@@ -116,6 +119,13 @@ def _maps(btf: KernelBtf, stack: ExitStack) -> list[Check]:
     ring_check = _try(_RING, ring, "perf ring buffers stand in")
     perf_check = _try(_PERF if ring_check.ok else replace(_PERF, required=True), perf, _OLD)
     return [_try(_STORAGE, storage, _OLD), ring_check, perf_check]
+
+
+def _uprobes() -> str:
+    os.close(attach_to_oneself(returning=False))
+    if uretprobes_are_safe():
+        return "at the beginning and the return of functions"
+    return "at single instructions: a uretprobe may kill a program under seccomp"
 
 
 def _census(btf: KernelBtf, stack: ExitStack) -> str:

@@ -12,7 +12,6 @@ from tracer.session.exchanges import Mark
 __all__ = ("Body", "body_limit")
 
 _MARK_BYTES = 120  # a tuple with two numbers
-_DECODER_BYTES = 64 << 10  # about what zlib takes; others take what they have put out, up to their windows
 _WORK = 16 << 20  # bytes between stacked encodings that are suffered besides what is kept
 _SLICE = 1 << 10  # bytes that are unpacked at a time: behind a mistake, what was unpacked of a slice is lost
 _RAW = 1 << 10  # bytes that are remembered for it
@@ -29,7 +28,7 @@ class Body:
     """A body under way. ``wire`` counts its bytes without chunks and padding; ``errors`` says what is wrong with it."""
 
     __slots__ = (
-        "_budget", "_decoders", "_encoding", "_hole", "_limit", "_lost", "_open", "_output", "_raw", "_work",
+        "_budget", "_decoders", "_encoding", "_hole", "_limit", "_lost", "_open", "_output", "_raw", "_trusted", "_work",
         "charge", "cut", "errors", "kept", "length", "marks", "wire",
     )
 
@@ -43,6 +42,7 @@ class Body:
         self.charge = 0
         self._budget = budget
         self._limit = body_limit(content_type, max_body)
+        self._trusted = max_body  # bytes that are unpacked, however well they are packed
         self._open = True  # more is kept
         self._lost = 0  # bytes that were not seen and would have been kept
         self._hole = 0  # where the first of them was, in ``kept``
@@ -56,7 +56,7 @@ class Body:
             if unknown:
                 self.errors.append(f"its content encoding is not known: {unknown}")
             elif self._decoders:
-                self._budget.grow(self, _DECODER_BYTES * len(self._decoders))
+                self._budget.grow(self, sum(decoder.cost for decoder in self._decoders))
 
     def add(self, data: bytes, at_ns: int) -> None:
         """The next bytes as they were sent, without framing."""
@@ -85,8 +85,11 @@ class Body:
         elif self.length is not None:
             self.length += length  # what follows is kept: half an answer is better than none
 
-    def tear(self) -> None:
-        """Nobody knows how many bytes are missing here, if any."""
+    def tear(self, length: int) -> None:
+        """Of ``length`` bytes that are missing nobody knows how many are of the body, and how many frame it."""
+        if self._open:
+            self._hole = self._hole if self._lost else len(self.kept)
+            self._lost += length
         if self._decoders:
             self._give_up()
         self.length, self.cut = None, True
@@ -136,13 +139,14 @@ class Body:
         size = len(data)
         try:
             for at in range(0, size, _SLICE):
+                read = self.wire - size + min(size, at + _SLICE)
                 for piece in self._pieces(data[at:at + _SLICE], self._decoders):
                     self._output += len(piece)
                     self._keep(piece, at_ns)
-                    if not self._open:
+                    if not self._open or self._output > max(self._trusted, _BOMB * read):
                         break
-                if not self._open or self._work > _WORK + 4 * self._limit:
-                    self._stop(self.wire - size + min(size, at + _SLICE))
+                if not self._open or self._output > max(self._trusted, _BOMB * read) or self._work > _WORK + 4 * self._limit:
+                    self._stop(read)
                     return
             self.length = self._output
         except FAILURES:
@@ -170,7 +174,7 @@ class Body:
 
     def _stop(self, read: int) -> None:
         if max(self._output, self._work) > _BOMB * read:
-            self.errors.append(f"compressed more than {_BOMB} times, read up to the limit")
+            self.errors.append(f"compressed more than {_BOMB} times: it is not read to its end")
         self._give_up()
 
     def _give_up(self) -> None:

@@ -23,6 +23,8 @@ _STACK = 5
 class Decoder(Protocol):
     """One encoding of one body."""
 
+    cost: int  # bytes of memory before it puts anything out, about
+
     def pieces(self, data: bytes) -> Iterator[bytes]:
         """What ``data``, the next of the encoded body, unpacks to."""
         ...
@@ -33,6 +35,8 @@ class Decoder(Protocol):
 
 
 class _Gzip:
+    cost = 64 << 10
+
     def __init__(self) -> None:
         self._member = zlib.decompressobj(31)
         self._members = 0  # that have ended
@@ -66,6 +70,8 @@ class _Gzip:
 class _Deflate:
     """Both of what is called so: zlib's format, as the standard has it, and bare deflate, as some servers send."""
 
+    cost = 64 << 10
+
     def __init__(self) -> None:
         self._inner: zlib._Decompress | None = None
         self._first = b""
@@ -92,6 +98,8 @@ class _Deflate:
 
 
 class _Brotli:
+    cost = 128 << 10
+
     def __init__(self) -> None:
         self._inner = brotli.Decompressor()
 
@@ -112,6 +120,8 @@ class _Brotli:
 
 
 class _Zstd:
+    cost = 128 << 10
+
     def __init__(self) -> None:
         self._context = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW)
         self._frame = self._context.decompressobj()

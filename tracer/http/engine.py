@@ -120,6 +120,8 @@ class Engine:
         self._held -= line.held
         try:
             line.talk.ended(at_ns, why)
+            if line.connection.next is not None:  # a torn head was one that changes the protocol
+                line.connection.next[0].ended(at_ns, why)
         except Exception as error:
             self._fault(line, error)
         connection = line.connection

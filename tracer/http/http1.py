@@ -57,12 +57,11 @@ class Http1:
         if reader is self._requests:
             self._unexpected(piece)
         read = reader.feed(piece.data, piece.at_ns) if piece.data else 0
+        if self._connection.next is not None:
+            self._connection.next[1].append(piece._replace(data=piece.data[read:]))
+            return
         if reader.stopped:
-            rest = piece._replace(data=piece.data[read:])
-            if self._connection.next is not None:
-                self._connection.next[1].append(rest)
-            elif rest.data or rest.gap:
-                self._park(rest)
+            self._park(piece._replace(data=piece.data[read:]))
         elif piece.gap:
             reader.gap(piece.gap, piece.at_ns)
         if not self._requests.stopped and self._parked:
@@ -90,7 +89,9 @@ class Http1:
     def end(self, reader: Reader, at_ns: int, trailers: Headers, errors: list[str]) -> None:
         """A message is complete."""
         turn = self._asking if reader.of_request else self._answering
-        if turn is None:
+        if turn is None:  # it was given up before
+            if reader.body is not None:
+                reader.body.finish(False)
             return
         exchange, whole = turn.exchange, not errors
         for error in errors:
@@ -184,17 +185,19 @@ class Http1:
 
     def _change(self, turn: _Turn, at_ns: int) -> None:
         # The connection speaks something else from here on, in both directions.
-        self._requests.stopped = self._responses.stopped = True
         exchange = turn.exchange
+        self._requests.ended(at_ns, "the connection changed its protocol")
         self._answering = self._asking = None
         if turn.changes == "connect" and exchange.status != 101:
             talk = after_connect(self._connection, exchange, at_ns)
         else:
             talk = after_upgrade(self._connection, exchange, at_ns, self._sent)
-        self._connection.switch(talk, self._parked)
         for other in list(self._waiting):
             self._break(other, at_ns, "the connection changed its protocol")
         self._waiting.clear()
+        self._requests.stopped = self._responses.stopped = True
+        self._connection.switch(talk, self._parked)
+        self._parked, self._parked_bytes = [], 0
 
     def _unexpected(self, piece: Piece) -> None:
         # A final response instead of 100 (Continue): the body may never come, and then the next request is here.
@@ -220,6 +223,8 @@ class Http1:
             note(exchange, f"{why} before the response" if exchange.status is None else f"{why} before the end of the response")
             exchange.ended_ns = at_ns
         turn.asked = turn.answered = True
+        if turn.changes:
+            self._requests.stopped = False
         if turn in self._waiting:
             self._waiting.remove(turn)
         if turn is self._answering:
@@ -229,6 +234,8 @@ class Http1:
     def _park(self, piece: Piece) -> None:
         if self._parked_bytes + len(piece.data) > PARKED:
             piece = piece._replace(data=b"", gap=len(piece.data) + piece.gap)
+        if not piece.data and not piece.gap:
+            return
         last = self._parked[-1] if self._parked else None
         if last is not None and not piece.data:
             self._parked[-1] = last._replace(gap=last.gap + piece.gap)
@@ -240,7 +247,7 @@ class Http1:
         parked, self._parked, self._parked_bytes = self._parked, [], 0
         self._requests.stopped = False
         for piece in parked:
-            self.feed(piece)
+            self.feed(piece)  # which parks it again if a request before it waits, too
 
 
 def _size(head: Head) -> int:

@@ -99,7 +99,7 @@ class Http2:
                 continue
             note(stream.exchange, f"{why} on the connection: parts of this may be missing")
             if half.body is not None:
-                half.body.tear()
+                half.body.tear(0)
             if stream.sockets is not None:
                 stream.sockets.lose(sent, at_ns)
 

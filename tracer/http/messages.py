@@ -5,11 +5,11 @@ h11 is not used: it can neither begin in the middle of a connection nor go on be
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Protocol
 
 from tracer.http.bodies import Body
+from tracer.http.chunks import BLANK, Chunks
 from tracer.http.heads import Framing, Head, parse_fields, parse_head
 from tracer.http.limits import HEAD
 from tracer.http.sniff import message_start, starts_message
@@ -17,10 +17,7 @@ from tracer.session.exchanges import Headers
 
 __all__ = ("Owner", "Reader")
 
-_BLANK = re.compile(rb"\n\r?\n")
-_SIZE = re.compile(rb"[ \t]*([0-9a-fA-F]{1,15})[ \t]*(?:;[^\r\n]*)?\r?\n?")
 _NEXT = b"HTTP/1.1 "
-_CHUNK_LINE = 16 << 10  # bytes of a chunk's size with its extensions
 _TAIL = 8 << 10  # bytes that are kept while looking for the start of a message
 
 State = Callable[[bytes, int, int], int]
@@ -50,6 +47,7 @@ class Reader:
         self._buffer = bytearray()
         self._began_ns = 0
         self._left = 0
+        self._chunks: Chunks | None = None
         self._errors: list[str] = []
         self._believed: State = self._exact
         self._state: State = self._lost if lost else self._start
@@ -57,7 +55,7 @@ class Reader:
     @property
     def held(self) -> int:
         """Bytes in its buffer."""
-        return len(self._buffer)
+        return len(self._buffer) + (self._chunks.held if self._chunks else 0)
 
     @property
     def idle(self) -> bool:
@@ -78,20 +76,21 @@ class Reader:
         state, body = self._state, self.body
         if state == self._until_close and body:
             body.skip(length)
-        elif state in (self._exact, self._chunk) and body:
+        elif state == self._exact and body:
             inside = min(length, self._left)
             body.skip(inside)
             self._left -= inside
-            if length > inside or not self._left:
-                self._over(length - inside, at_ns)
+            if not self._left:
+                self._finish(at_ns, [])
+            if length > inside:
+                self._lose()
+        elif state == self._in_chunks and self._chunks:
+            self._chunks.gap(length)
         elif state in (self._head, self._head_rest):
             self._tear(at_ns, f"{length} bytes are missing in the head of the {self.which}")
         elif state == self._lost:
             self._buffer.clear()
-        elif state == self._start:
-            self._lose()
         else:
-            self._finish(at_ns, [f"{length} bytes are missing in the {self.which}: where it ends is not known"])
             self._lose()
 
     def ended(self, at_ns: int | None, why: str) -> None:
@@ -122,18 +121,6 @@ class Reader:
         self._buffer.clear()
         self._state = self._lost
 
-    def _over(self, beyond: int, at_ns: int) -> None:
-        # All that is known of the body is read, and ``beyond`` bytes behind it are missing.
-        if self._state == self._exact:
-            self._finish(at_ns, [])
-            if beyond:
-                self._lose()
-        elif beyond:
-            self._finish(at_ns, [f"{beyond} bytes are missing between chunks: where the {self.which} ends is not known"])
-            self._lose()
-        else:
-            self._state = self._chunk_end
-
     def _tear(self, at_ns: int, error: str) -> None:
         data = bytes(self._buffer)
         if b"\n" in data or len(data) > 16:
@@ -159,7 +146,7 @@ class Reader:
             self.broken = True
             self._state = self._lost
             return at
-        found = _BLANK.search(self._buffer, max(0, before - 2))
+        found = BLANK.search(self._buffer, max(0, before - 2))
         if found:
             head = bytes(self._buffer[:found.end()])
             at += found.end() - before
@@ -174,7 +161,7 @@ class Reader:
     def _head_rest(self, data: bytes, at: int, at_ns: int) -> int:
         # Not kept, but for the first part. The last two bytes may begin the blank line.
         tail = bytes(self._buffer[-2:])
-        found = _BLANK.search(tail + data[at:])
+        found = BLANK.search(tail + data[at:])
         if not found:
             self._buffer[-2:] = (tail + data[at:])[-2:]
             return len(data)
@@ -194,7 +181,8 @@ class Reader:
             return
         frame, self.body = answer
         self._left = frame.length or 0
-        self._believed = self._chunk_size if frame.chunked else self._until_close if frame.length is None else self._exact
+        self._chunks = Chunks(self.body, self.which) if frame.chunked else None
+        self._believed = self._in_chunks if frame.chunked else self._until_close if frame.length is None else self._exact
         if self._believed == self._exact and not self._left:
             self._finish(at_ns, [])
         else:
@@ -204,6 +192,7 @@ class Reader:
         fields = parse_fields(trailers, self._errors) if trailers else []
         self._buffer.clear()
         self._state = self._start
+        self._chunks = None
         self._owner.end(self, at_ns, fields, self._errors + errors)
         self.body = None
 
@@ -245,61 +234,16 @@ class Reader:
             self.body.add(data[at:], at_ns)
         return len(data)
 
-    def _chunk_size(self, data: bytes, at: int, at_ns: int) -> int:
-        line, at = self._line(data, at, _CHUNK_LINE)
-        if line is None:
-            return at
-        size = _SIZE.fullmatch(line)
-        if not size:
-            self._finish(at_ns, [f"a chunk of the {self.which} has no size: where the body ends is not known"])
-            self._lose()
-            return at
-        self._left = int(size[1], 16)
-        self._state = self._chunk if self._left else self._trailers
-        return at
-
-    def _line(self, data: bytes, at: int, limit: int) -> tuple[bytes | None, int]:
-        end = data.find(b"\n", at) + 1
-        piece = data[at:end or len(data)]
-        at += len(piece)
-        if not end and len(self._buffer) + len(piece) <= limit:
-            self._buffer += piece
-            return None, at
-        line = bytes(self._buffer[:limit]) + piece
-        self._buffer.clear()
-        return line, at
-
-    def _chunk(self, data: bytes, at: int, at_ns: int) -> int:
-        at = self._give(data, at, at_ns)
-        if not self._left:
-            self._state = self._chunk_end
-        return at
-
-    def _chunk_end(self, data: bytes, at: int, at_ns: int) -> int:
-        if data[at] == 0x0D:
-            return at + 1
-        if data[at] == 0x0A:
-            self._state = self._chunk_size
-            return at + 1
-        self._finish(at_ns, [f"a chunk of the {self.which} is longer than its size: where the body ends is not known"])
-        self._lose()
-        return at
-
-    def _trailers(self, data: bytes, at: int, at_ns: int) -> int:
-        # In the buffer stands a newline first, so that the blank line is found where there are no trailers, too.
-        if not self._buffer:
-            self._buffer += b"\n"
-        before = len(self._buffer)
-        self._buffer += data[at:at + HEAD - before]
-        found = _BLANK.search(self._buffer, max(0, before - 2))
-        if found:
-            self._finish(at_ns, [], bytes(self._buffer[1:found.end()]))
-            return at + found.end() - before
-        if len(self._buffer) < HEAD:
+    def _in_chunks(self, data: bytes, at: int, at_ns: int) -> int:
+        chunks = self._chunks
+        if chunks is None:
             return len(data)
-        self._finish(at_ns, [f"the trailers of the {self.which} are longer than {HEAD} bytes"])
-        self._lose()
-        return at + HEAD - before
+        at = chunks.feed(data, at, at_ns)
+        if chunks.over:
+            self._finish(at_ns, [chunks.error] if chunks.error else [], chunks.trailers)
+            if chunks.error:
+                self._lose()
+        return at
 
     def _lost(self, data: bytes, at: int, at_ns: int) -> int:
         before = len(self._buffer)

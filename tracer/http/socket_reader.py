@@ -8,11 +8,13 @@ from __future__ import annotations
 import zlib
 from typing import Protocol
 
+from tracer.http.socket_frames import KINDS, head_size, payload_length, plausible, valid
+
 __all__ = ("Listener", "SocketReader")
 
-_KINDS = {0: "", 1: "text", 2: "binary", 8: "close", 9: "ping", 10: "pong"}
 _PIECE = 64 << 10
-_INFLATED = 32 << 20  # bytes of one message: behind it the compression's window is no longer followed
+_INFLATED = 16 << 20  # bytes that are inflated, however well they are compressed
+_BOMB = 100  # times larger: behind it, nobody inflates them for the sake of the others
 _INFLATER = 48 << 10  # bytes of memory, about
 _TAIL = b"\0\0\xff\xff"  # what a sender leaves away at the end of each message
 
@@ -70,14 +72,15 @@ class SocketReader:
         self._current: _Message | None = None  # whose frame is being read
         self._message: _Message | None = None  # whose fragments come, maybe with control frames between them
         self._inflater: zlib._Decompress | None = None
-        self._dropped = False
+        self._dropped = False  # no memory is to be taken, and no time
+        self._packed = self._inflated = 0  # bytes of compressed messages so far, and what they became
         self._follows = deflate  # compressed messages can be read
 
     def feed(self, data: bytes, at_ns: int) -> None:
         """Read on."""
         at, size = 0, len(data)
         if self._lost:
-            if not _plausible(data, self._masked, self._deflate):
+            if not plausible(data, self._masked, self._deflate):
                 return
             self._lost = False
         while at < size and not self._lost:
@@ -139,7 +142,7 @@ class SocketReader:
     def _read_head(self, data: bytes, at: int, at_ns: int) -> int:
         head = self._head
         while True:
-            want = _head_size(head) - len(head)
+            want = head_size(head) - len(head)
             if not want:
                 break
             piece = data[at:at + want]
@@ -148,20 +151,20 @@ class SocketReader:
             if len(piece) < want:
                 return at
         opcode = head[0] & 0x0F
-        if not _valid(head, self._deflate) or ((opcode == 0) != (self._message is not None) and opcode < 8):
+        if not valid(head, self._deflate) or ((opcode == 0) != (self._message is not None) and opcode < 8):
             self.lose("a frame is malformed", at_ns)
             return at
-        self._left = _length(head)
+        self._left = payload_length(head)
         self._mask = bytes(head[-4:]) if head[1] & 0x80 else b""
         self._phase = 0
         self._final = bool(head[0] & 0x80)
         compressed = bool(head[0] & 0x40)
         head.clear()
         if opcode >= 8:
-            self._current = _Message(_KINDS[opcode], False, self._listener.room)
+            self._current = _Message(KINDS[opcode], False, self._listener.room)
         else:
             if self._message is None:
-                self._message = _Message(_KINDS[opcode], compressed, self._listener.room)
+                self._message = _Message(KINDS[opcode], compressed, self._listener.room)
             self._current = self._message
         self._inside = True
         if not self._left:
@@ -194,6 +197,7 @@ class SocketReader:
 
     def _inflate(self, message: _Message, data: bytes) -> None:
         full = False
+        self._packed += len(data)
         try:
             while (data or full) and self._follows:
                 if self._inflater is None:
@@ -203,8 +207,10 @@ class SocketReader:
                 full = len(out) == _PIECE
                 message.length += len(out)
                 data = self._inflater.unconsumed_tail
-                if message.length > _INFLATED:
-                    self._listener.error(f"a message is larger than {_INFLATED} bytes: compressed ones behind it cannot be read")
+                self._inflated += len(out)
+                if self._inflated > _INFLATED + _BOMB * self._packed:
+                    self._listener.error(f"messages are compressed more than {_BOMB} times: they are not read any more")
+                    self._dropped = True
                     self._forget()
                 elif self._inflater.eof:
                     data, full = self._inflater.unused_data, False
@@ -240,36 +246,3 @@ class SocketReader:
     def _tell(self, message: _Message | None, at_ns: int) -> None:
         if message is not None:
             self._listener.message(self._sent, at_ns, message.kind, bytes(message.data), message.length)
-
-
-def _head_size(head: bytes | bytearray) -> int:
-    if len(head) < 2:
-        return 2
-    size = head[1] & 0x7F
-    return 2 + (2 if size == 126 else 8 if size == 127 else 0) + (4 if head[1] & 0x80 else 0)
-
-
-def _length(head: bytes | bytearray) -> int:
-    size = head[1] & 0x7F
-    return int.from_bytes(head[2:4] if size == 126 else head[2:10], "big") if size > 125 else size
-
-
-def _valid(head: bytes | bytearray, deflate: bool) -> bool:
-    opcode, size = head[0] & 0x0F, _length(head)
-    if opcode not in _KINDS or head[0] & 0x30 or size >> 63:
-        return False
-    if head[0] & 0x40 and (not deflate or opcode not in (1, 2)):
-        return False
-    return opcode < 8 or (size <= 125 and head[0] & 0x80 != 0)
-
-
-def _plausible(data: bytes, masked: bool, deflate: bool) -> bool:
-    # All of what one call moved is frames of this side, and the last ends where it ends.
-    at, size = 0, len(data)
-    while at < size:
-        head = data[at:at + 14]
-        need = _head_size(head)
-        if len(head) < need or not _valid(head[:need], deflate) or bool(head[1] & 0x80) != masked or not head[0] & 0x8F:
-            return False
-        at += need + _length(head[:need])
-    return at == size

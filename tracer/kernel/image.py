@@ -105,7 +105,7 @@ def _compile(mode: str, transport: str) -> dict[str, Any]:
 
     root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     start = f"import sys; sys.path.insert(0, {root!r}); from tracer.kernel.build import main; sys.exit(main())"
-    command = [sys.executable, "-c", start, mode, transport]
+    command = [sys.executable, "-I", "-c", start, mode, transport]  # -I: nothing is imported from the folder in which the user is
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     if done.returncode == 0:
         built: dict[str, Any] = msgpack.unpackb(done.stdout)

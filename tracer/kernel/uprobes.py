@@ -13,7 +13,7 @@ import struct
 
 from tracer.kernel.sys import arch, bpf, buffer, perf_event_open
 
-__all__ = ("attach_uprobe", "uretprobes_are_safe")
+__all__ = ("attach_to_oneself", "attach_uprobe", "uretprobes_are_safe")
 
 _KIND = "/sys/bus/event_source/devices/uprobe/"
 _SET_BPF, _ENABLE = 0x40042408, 0x2400  # PERF_EVENT_IOC_*
@@ -73,28 +73,32 @@ def _refuse_uretprobe() -> None:
     del memory, program
 
 
+def attach_to_oneself(*, returning: bool) -> int:
+    """An uprobe that does nothing, at getppid(3) of this process's C library; to be closed. Raises OSError."""
+    address = ctypes.cast(ctypes.CDLL(None).getppid, ctypes.c_void_p).value or 0
+    code, code_at = buffer(_LEAVE)
+    licence, licence_at = buffer(b"GPL\0")
+    program = bpf(_PROG_LOAD, struct.pack("<IIQQIIQII16s", _KPROBE, 2, code_at, licence_at, 0, 0, 0, 0, 0, b"ebt_try"))
+    del code, licence
+    try:
+        return attach_uprobe(*_mapped_at(address), program, returning=returning)
+    finally:
+        os.close(program)
+
+
 def uretprobes_are_safe() -> bool:
     """Whether a program under seccomp survives one. Tried on a child of this process, and only where it may be otherwise."""
     if arch() != "x86_64":
         return True
-    libc = ctypes.CDLL(None)
-    address = ctypes.cast(libc.getppid, ctypes.c_void_p).value or 0
-    code, code_at = buffer(_LEAVE)
-    licence, licence_at = buffer(b"GPL\0")
     try:
-        program = bpf(_PROG_LOAD, struct.pack("<IIQQIIQII16s", _KPROBE, 2, code_at, licence_at, 0, 0, 0, 0, 0, b"ebt_uret"))
-        try:
-            probe = attach_uprobe(*_mapped_at(address), program, returning=True)
-        finally:
-            os.close(program)
+        probe = attach_to_oneself(returning=True)
     except OSError:
         return False
-    del code, licence
     try:
         pid = os.fork()
         if not pid:
             _refuse_uretprobe()
-            libc.getppid()
+            ctypes.CDLL(None).getppid()
             os._exit(0)
         return os.waitpid(pid, 0)[1] == 0
     finally:

@@ -27,10 +27,12 @@ _TRIES = 8       # pieces of plaintext that fit nothing, after which a library o
 class _End:
     """One TLS connection as a library has it, or a socket without TLS (library 0). ``number`` is its number in the session."""
 
-    __slots__ = ("library", "number", "seen", "sock", "waiting")
+    __slots__ = ("began", "latest", "library", "number", "seen", "sock", "waiting")
 
     def __init__(self, number: int, library: int, sock: int = 0) -> None:
         self.number, self.library, self.sock, self.seen = number, library, sock, 0
+        self.began: int | None = None  # whether its first bytes were sent, and its latest
+        self.latest = 0
         self.waiting: list[Record] = []  # plaintext from before its socket was known, without the bytes
 
 
@@ -139,6 +141,10 @@ class Scribe:
         del self._numbered[end.number]
         return done
 
+    def _ended(self, record: Record, end: _End) -> list[Exchange]:
+        """The other side will say no more. A client that said so may still be waiting for its answer."""
+        return [] if not end.began and not end.latest else self._over(record)
+
     def _plaintext(self, record: Record) -> list[Exchange]:
         done: list[Exchange] = []
         end = self._end(record, record.library)
@@ -146,8 +152,8 @@ class Scribe:
         if inside and end.sock and inside != end.sock:  # the library uses the object again, for another connection
             done = self._over(record)
             end = self._end(record, record.library)
-        if not record.length:  # the other side said that it has ended
-            return done + self._over(record)
+        if not record.length:
+            return done + self._ended(record, end)
         end.seen += record.length
         end.waiting.append(record._replace(data=b""))
         if end.sock:
@@ -205,7 +211,9 @@ class Scribe:
         self.bytes += record.length
         self.kept += len(record.data)
         if not record.length:
-            return self._over(record)
+            return self._ended(record, end)
+        end.latest = record.flags & PlainFlag.SENT
+        end.began = end.latest if end.began is None else end.began
         return self._finished(self._engine.feed(Segment(
             end.number, record.at_ns, bool(record.flags & PlainFlag.SENT), record.position, record.data, record.length, record.proc, record.tid)))
 

@@ -13,6 +13,7 @@ from tracer.secrets.texts import line_spans, userinfo_spans
 __all__ = ("body_spans", "cut_spans", "is_binary")
 
 _LOOKED_AT = 8192
+_CONTROLS_LIMIT = 16  # not a share: what was taken out before must not turn a binary body into a text
 _CONTROLS = bytes(byte for byte in range(32) if byte not in b"\t\n\r\f\x1b")
 _FORM = re.compile(rb"[\w.%+\[\]-]{1,64}=[^\s\"'<>{}]*(?:&[\w.%+\[\]-]{1,64}=|\Z)")
 _LEAST = 6
@@ -22,7 +23,7 @@ _BEGUN = re.compile(rb"(?:\A|[^A-Za-z0-9])((?:sk-(?:proj|ant|or|svcacct)-|AIza|g
 def is_binary(data: bytes) -> bool:
     """Whether it is no text: names and shapes mean nothing in it."""
     head = data[:_LOOKED_AT]
-    return b"\0" in head or (len(head) - len(head.translate(None, _CONTROLS))) * 20 > len(head)
+    return b"\0" in head or len(head) - len(head.translate(None, _CONTROLS)) > _CONTROLS_LIMIT
 
 
 def body_spans(data: bytes, kind: str, content_type: str = "") -> Iterator[Span]:

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 
 from tracer.secrets.names import Level, argument_level, field_level, is_secret, parameter_level
+from tracer.secrets.shapes import private_key
 from tracer.secrets.spans import Span, is_tag
 
 __all__ = ("named_spans", "names_in", "unquoted")
@@ -93,8 +94,8 @@ def _string(data: bytes, start: int, end: int, kind: str) -> Span | None:
     if scheme := _SCHEME.match(data, start, end):
         start = scheme.end()
     raw = data[start:end]
-    if raw and not is_tag(raw) and is_secret(level, raw) and b"PRIVATE KEY-----" not in raw:
-        return Span(start, end, _unescaped(raw, depth), kind)
+    if raw and not is_tag(raw) and is_secret(level, raw):
+        return Span(start, end, private_key(raw) or _unescaped(raw, depth), kind)
     return None
 
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from itertools import accumulate, pairwise
 
-from tracer.secrets.arguments import argument_spans, suspicious
+from tracer.secrets.arguments import argument_spans, suspicious, suspicious_paths
 from tracer.secrets.bodies import body_spans, cut_spans, is_binary
 from tracer.secrets.headers import header_spans, worth_learning
 from tracer.secrets.named import named_spans
@@ -90,8 +90,7 @@ class Redactor:
         blocks = b"\0" in data
         places = [(span.start, span.end) for value in self._known for span in self._known.of(value, data, hidden=blocks)]
         places += shape_places(data)
-        if blocks or any(byte in data for byte in (b"=", b": ", b"@", b'":')):
-            places += [(place, place + 1) for place in suspicious(data)]
+        places += [(place, place + 1) for place in (suspicious(data) if blocks else suspicious_paths(data))]
         return places
 
     def exchange(self, exchange: Exchange) -> None:
@@ -130,7 +129,8 @@ class Redactor:
     def _header(self, name: str, value: str) -> str:
         def found(data: bytes) -> Iterator[Span]:
             yield from header_spans(name, data, "header")
-            yield from _url(data)
+            if name.lower() != "cookie":  # all values of which are gone
+                yield from _url(data)
 
         return self._string(value, found)
 
@@ -164,8 +164,13 @@ class Redactor:
 
     def _whole(self, data: bytes, named: _Detector, edits: list[list[Edit]] | None = None) -> bytes:
         data = self._values(data, edits)
-        data = self._replaced(data, named(data), edits)
-        return self._replaced(data, shape_spans(data), edits)
+        for _ in range(3):  # a tag where a secret was may be the value of a name, now
+            data = self._replaced(data, named(data), edits)
+            shapes = list(shape_spans(data))
+            if not shapes:
+                break
+            data = self._replaced(data, shapes, edits)
+        return data
 
     def _values(self, data: bytes, edits: list[list[Edit]] | None) -> bytes:
         for value in self._known:

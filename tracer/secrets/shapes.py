@@ -13,11 +13,15 @@ from typing import NamedTuple
 
 from tracer.secrets.spans import Span
 
-__all__ = ("shape_places", "shape_spans")
+__all__ = ("private_key", "shape_places", "shape_spans")
 
 
 def _digit(value: bytes) -> bool:
     return re.search(rb"[0-9]", value) is not None
+
+
+def _aws(value: bytes) -> bool:
+    return len(value) == 20 and _digit(value)
 
 
 def _dense(value: bytes) -> bool:
@@ -54,7 +58,7 @@ _SHAPES = (
     _shape("glpat-", r"[A-Za-z0-9_-]{20,}"),                                  # GitLab
     _shape("xox", r"[abeoprs]-[A-Za-z0-9-]{10,}", _digit),                    # Slack
     _shape("xapp-", r"[A-Za-z0-9-]{20,}", _digit),
-    *(_shape(kind, r"[A-Z0-9]{16}(?![A-Za-z0-9])", _digit) for kind in ("AKIA", "ASIA")),  # AWS
+    *(_shape(kind, r"[A-Z0-9]{16,}", _aws) for kind in ("AKIA", "ASIA")),  # AWS
     _shape("eyJ", r"[A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]*){0,4}", _jwt),  # always matches, so that no part is searched twice
     _shape("npm_", r"[A-Za-z0-9]{36,}"),
     _shape("pypi-AgE", r"[A-Za-z0-9_-]{40,}"),
@@ -67,7 +71,7 @@ _SHAPES = (
     _shape("SG.", r"[A-Za-z0-9_-]{20,}\.[A-Za-z0-9_-]{40,}"),
 )
 _BEGIN = re.compile(rb"-----BEGIN [A-Z0-9 ]{0,32}PRIVATE KEY(?: BLOCK)?-----")
-_END = re.compile(rb"-----END [A-Z0-9 ]{0,32}PRIVATE KEY(?: BLOCK)?-----")
+_END = re.compile(rb"-----END [A-Z0-9 ]{0,32}PRIVATE KEY(?: BLOCK)?-----(?:\\{1,16}[nr]|[\r\n]){0,4}")
 _PEM = re.compile(rb"[A-Za-z0-9+/=\s\\:,-]{0,65536}")  # a key that is cut off ends where this does
 # A letter before the prefix belongs to another word, unless it is the end of an escape: \n, \u0026, %3D.
 _ESCAPE = re.compile(rb"(?:\\[nrtbf]|\\u[0-9A-Fa-f]{4}|%[0-9A-Fa-f]{2})\Z")
@@ -100,6 +104,12 @@ def shape_spans(data: bytes) -> Iterator[Span]:
                 yield Span(start, match.end(), match[0], "shape")
     if b"PRIVATE KEY" in data:
         yield from _private_keys(data)
+
+
+def private_key(data: bytes) -> bytes | None:
+    """What the tag of a text is made of that is a private key and nothing else."""
+    spans = list(_private_keys(data)) if data.startswith(b"-----BEGIN ") else []
+    return spans[0].value if spans and spans[0].end == len(data) else None
 
 
 def _private_keys(data: bytes) -> Iterator[Span]:

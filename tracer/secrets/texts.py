@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 from tracer.secrets.named import unquoted
 from tracer.secrets.names import Level, is_secret, looks_random
-from tracer.secrets.spans import Span, is_tag
+from tracer.secrets.spans import TAG, Span, is_tag
 
 __all__ = ("line_spans", "userinfo_spans")
 
-_USERINFO = re.compile(rb"://([^\s/\"'@:?#<>\\]{0,512})(?::([^\s/\"'@<>\\]{0,2048}))?@")
+_USERINFO = re.compile(rb"://(" + TAG + rb"|[^\s/\"'@:?#<>\\]{0,512})(?::([^\s/\"'@<>\\]{0,2048}))?@")
 _LINES = tuple((word, re.compile(word + rb"[ \t]{0,4}:[ \t]{0,4}(bearer |basic |token |apikey |api-key )?[ ]{0,4}([^\s\"'\\,;<>\0]{4,})"))
                for word in (b"authorization", b"api-key", b"auth-token", b"security-token", b"private-token"))
 _BEARER = re.compile(rb"bearer[ \t]{1,4}([\w.~+/=-]{8,})")

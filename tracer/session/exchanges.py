@@ -83,7 +83,8 @@ class Exchange:
     @property
     def url(self) -> str:
         """As a person would write it."""
-        return f"{self.scheme}://{self.authority}{self.target}" if self.authority else self.target
+        scheme = self.scheme or ("https" if self.tls else "http")
+        return f"{scheme}://{self.authority}{self.target}" if self.authority else self.target
 
     def header(self, name: str, *, of_request: bool = False) -> str:
         """The first header of this name, in any case; "" if there is none."""

@@ -39,7 +39,7 @@ _LIST_LIMIT = 1 << 17    # items of one flat list
 _TEXT_LIMIT = 1 << 16    # characters of one text, in an entry that is too large
 _PART_LIMIT = 1 << 10    # and of one in a list
 _KNOWN_LIMIT = 1 << 16   # ids that are remembered as written
-_LARGEST = (1 << 63) - 1
+_LARGEST = (1 << 64) - 1
 _RAW = 1                 # columns.Coding, which needs NumPy
 
 

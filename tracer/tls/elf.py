@@ -164,7 +164,7 @@ def find(elf: Elf, needles: Sequence[bytes], ranges: Sequence[tuple[int, int]], 
     for start, length in ranges:
         for offset in range(start, start + length, _CHUNK):
             data = elf.read(offset, min(_CHUNK + overlap, start + length - offset))
-            if not data:
+            if not data or not any(left.values()):
                 break
             for needle in needles:
                 at = data.find(needle)

@@ -53,16 +53,22 @@ class Walker:
             self._known[entry] = self._walk(entry)
         return self._known[entry]
 
-    def exits(self, entry: int) -> tuple[list[int], str]:
-        """The return instructions of a function, all of them, or none and why."""
+    def exits(self, entry: int, depth: int = 3) -> tuple[list[int], str]:
+        """The return instructions of a function, all of them, or none and why. Those of functions that it ends in a jump to count as its own."""
         flow = self.walk(entry)
         if flow.unknown:
             return [], "its ways out are not all known"
+        found = set(flow.returns)
         for target in set(flow.leaves):
-            apart = self.walk(target)  # a cold part of the function, where compilers put what ends the program
-            if apart.returns or apart.unknown or not set(apart.leaves) <= flow.visited.keys():
+            if target in flow.visited:  # back from a cold part
+                continue
+            if not depth or target in flow.calls or not self.elf.executable(target):
                 return [], "it ends in a jump to another function"
-        return flow.returns, ""
+            returns, why = self.exits(target, depth - 1)
+            if why:
+                return [], why
+            found.update(returns)
+        return sorted(found), ""
 
     def _walk(self, entry: int) -> Flow:
         flow = Flow({}, [], [], [], [], False, False)
@@ -83,9 +89,10 @@ class Walker:
         pages: dict[str, int] = {}
         flow.sites.append((named, numbers))
         block, before, last = _BLOCK[0], "", ""
+        limit = self.starts.end(at)
         while True:
             for address, size, name, operands in self._engine.disasm_lite(self.elf.at(at, block), at):
-                if address in flow.visited or (address != entry and address in self.starts):
+                if address in flow.visited or address == limit:
                     return False
                 flow.visited[address] = size
                 at = address + size

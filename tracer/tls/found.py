@@ -12,6 +12,9 @@ ROLES = ("read", "write", "read_ex", "write_ex", "free", "go_read", "go_write")
 class Function(NamedTuple):
     """One function to probe. ``entry`` and ``returns`` are offsets in the file; ``returns`` has every way out, or is empty: not known.
 
+    A return may stand in a function that this one ends in a jump to, and be reached from elsewhere, too: it is this call's if the stack
+    pointer is what it was at the entry.
+
     read, write: (object, buffer, length) -> bytes moved. read_ex, write_ex: (object, buffer, size_t length, size_t *moved) -> 1.
     free: (object). go_read, go_write: (*Conn, slice) -> (n, error), by Go's own calling convention.
     """

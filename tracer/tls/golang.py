@@ -81,7 +81,7 @@ def _found(elf: Elf, table: _Table, places: dict[str, int]) -> Found:
     text = next((text for text in _texts(elf, table) if all(_starts(elf, text + place) for place in places.values())), None)
     if text is None:
         return Found("go", version, note="where Go's code starts was not found")
-    walker = Walker(elf, Starts((table.code + np.uint64(text)).astype(np.int64).tolist(), True), whole=True)
+    walker = Walker(elf, Starts((table.code + np.uint64(text)).astype(np.int64), True), whole=True)
     functions, notes = [], []
     for role, place in places.items():
         returns, why = walker.exits(text + place)

@@ -22,7 +22,7 @@ _GNUTLS = {"gnutls_record_recv": "read", "gnutls_record_send2": "write", "gnutls
 _BORING = ("SSL_CTX_set_grease_enabled", "SSL_to_bytes")  # of BoringSSL and aws-lc; of aws-lc alone
 _MARKS = (b"ssl/ssl_lib.c", b"ssl_lib.cc\0", b"/rustls-")
 _LOCAL_BYTES = 8 << 20  # of names in .symtab: what can be looked through in a few milliseconds
-_SCANNED = 12 << 20  # bytes; no more is looked through for marks here
+_SCANNED = 8 << 20  # bytes; no more is looked through for marks here
 _SMALLEST = 200 << 10  # bytes: less than any TLS library that is linked in takes
 
 
@@ -96,7 +96,7 @@ def _openssl(elf: Elf, symbols: dict[str, Symbol]) -> Found:
     if "SSL_CTX_set_grease_enabled" in symbols:
         library = "aws-lc" if "SSL_to_bytes" in symbols else "boringssl"
         del roles["SSL_read_ex"], roles["SSL_write_ex"]  # these call the others: every byte would be seen twice
-    version = re.search(r"^libssl\.so\.(\d[\d.]*)$", elf.soname())
+    version = re.search(r"^libssl(?:-\w+)?\.so\.(\d[\d.]*)$", elf.soname())
     return Found(library, version[1] if version else "", "symbols", _functions(elf, symbols, roles))
 
 

@@ -46,18 +46,25 @@ def _search(elf: Elf) -> Found:
     go = find_go(elf) if is_go(elf) else None
     if go and go.library:
         return go
+    rust = next(find(elf, [b"/rustls-"], elf.constants(), 1), None) is not None
     files = strings_at(elf, [b"ssl_lib.cc", b"ssl/ssl_lib.c"])
-    sites = Sites(elf, files) if files else None
-    if sites and any(path.endswith(".cc") for path in files.values()):
-        library = "aws-lc" if any("aws" in path for path in files.values()) else "boringssl"
-        addresses, note = find_boring(sites)
-        return _with_returns(elf, Found(library, "", "error sites", _functions(elf, addresses), note), sites.walker)
-    if sites:
-        addresses, note = find_openssl(sites)
-        return _with_returns(elf, Found("openssl", _version(elf), "error sites", _functions(elf, addresses), note), sites.walker)
-    if next(find(elf, [b"/rustls-"], elf.constants(), 1), None):
-        return Found("rustls", how="strings", note="rustls is compiled into its callers: no function carries the plaintext everywhere")
+    if files:
+        return _by_sites(elf, files, "rustls is in the program, too, and cannot be read" if rust else "")
+    if rust:
+        return Found("rustls", how="strings", note="rustls is compiled into its callers: no function of its own carries the plaintext")
     return go or find_go(elf) or nothing()
+
+
+def _by_sites(elf: Elf, files: dict[int, str], also: str) -> Found:
+    sites = Sites(elf, files)
+    if any(path.endswith(".cc") for path in files.values()):
+        library, version = "aws-lc" if any("aws" in path for path in files.values()) else "boringssl", ""
+        addresses, note = find_boring(sites)
+    else:
+        library, version = "openssl", _version(elf)
+        addresses, note = find_openssl(sites)
+    notes = "; ".join(text for text in (note, also) if text)
+    return _with_returns(elf, Found(library, version, "error sites", _functions(elf, addresses), notes), sites.walker)
 
 
 def _version(elf: Elf) -> str:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from tracer.tls.elf import Elf, Segment
 
-__all__ = ("calls_into", "references")
+__all__ = ("Addresses", "calls_into", "references")
 
 _CHUNK = 1 << 20
 _OVERLAP = 16  # bytes: the longest instruction of x86-64, and two of arm64

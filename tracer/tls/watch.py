@@ -59,7 +59,7 @@ class TlsWatch:
         poll.register(self._link.fileno(), select.POLLIN)
         if not self._tracing.perf:
             poll.register(self._tracing.maps[MapId.IMAGES].fd, select.POLLIN)
-        while not self._over and not self._link.ended:
+        while True:
             try:
                 self._files()
                 for message in self._link.poll():
@@ -67,6 +67,8 @@ class TlsWatch:
             except Exception as error:  # an error nobody foresaw must not pass in silence
                 self._problems.append(f"A TLS library was not looked at: {type(error).__name__}: {error}.")
                 self._tell_images()
+            if self._over or self._link.ended:
+                break
             poll.poll(_LOOK_MS if self._tracing.perf else None)
         self._delivered += len(self._lane.read(1 << 16))
         self._tell_images("last")
@@ -150,8 +152,8 @@ class TlsWatch:
 
     def _note(self, image: Image, found: Found) -> None:
         self._images.append({
-            "path": image.path, "library": found.library, "version": found.version, "how": found.how, "build_id": image.build_id(), "note": found.note,
-            "verified": None, "attached_ns": None, "functions": len(found.functions),
+            "path": image.path, "library": found.library, "version": found.version, "how": found.how, "build_id": image.build_id(),
+            "note": found.note, "verified": None, "attached_ns": None, "functions": len(found.functions),
         })
 
     def _attach(self, image: Image, found: Found, number: int) -> None:

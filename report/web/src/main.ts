@@ -4,7 +4,9 @@ import { Client } from "./client";
 import { byId, h, replace } from "./dom";
 import { embedded, inflateText } from "./embedded";
 import { count } from "./format";
+import { Exchanges } from "./http/exchanges";
 import { processesOf, type App, type View } from "./model";
+import { wordsOf } from "./query";
 import { Store } from "./state";
 import type { About, Head, Tables } from "./types";
 import { Details } from "./ui/details";
@@ -13,6 +15,7 @@ import { Strip } from "./ui/strip";
 import { toggleTheme } from "./ui/theme";
 import { EventsView } from "./views/events";
 import { FilesView } from "./views/files";
+import { HttpView } from "./views/http";
 import { NetworkView } from "./views/network";
 import { overview } from "./views/overview";
 import { ProcessesView } from "./views/processes";
@@ -21,7 +24,8 @@ import { TimelineView } from "./views/timeline";
 
 const TABS: [string, string, (head: Head) => boolean][] = [
   ["overview", "Overview", () => true],
-  ["timeline", "Timeline", ({ held }) => held > 0],
+  ["timeline", "Timeline", ({ held, rows }) => held + rows.http > 0],
+  ["http", "LLM and HTTP", ({ rows, coverage }) => rows.http + coverage.connections > 0],
   ["processes", "Processes", ({ rows }) => rows.processes > 0],
   ["files", "Files", ({ rows }) => rows.files + rows.searches > 0],
   ["network", "Network", ({ rows }) => rows.connections + rows.dns > 0],
@@ -30,12 +34,13 @@ const TABS: [string, string, (head: Head) => boolean][] = [
 ];
 const MAKERS: Record<string, (app: App) => View> = {
   timeline: (app) => new TimelineView(app), processes: (app) => new ProcessesView(app), files: (app) => new FilesView(app),
-  network: (app) => new NetworkView(app), syscalls: (app) => new SyscallsView(app), events: (app) => new EventsView(app),
+  http: (app) => new HttpView(app), network: (app) => new NetworkView(app), syscalls: (app) => new SyscallsView(app), events: (app) => new EventsView(app),
 };
 const PATIENCE = 60; // ms that a range of time must stay as it is before calls are searched for it
 
 const head = JSON.parse(embedded("head")) as Head;
 const tabs = TABS.filter(([, , there]) => there(head));
+if (!head.rows.llm) tabs.forEach((tab) => tab[0] === "http" && (tab[1] = "HTTP"));
 const store = new Store(() => tabs.map(([name]) => name));
 const main = byId("main");
 const search = byId<HTMLInputElement>("search");
@@ -58,7 +63,9 @@ async function start(): Promise<void> {
   const tables = JSON.parse(await inflateText(embedded("tables"))) as Tables;
   const processes = processesOf(tables, about, head.span_ns);
   const byProc = new Map(processes.map((process) => [process.proc, process]));
-  const app: App = { head, tables, about, processes, byProc, client, store, calls, found: -1, mask: null, end: head.span_ns };
+  const exchanges = new Exchanges(tables.http, tables.llm);
+  const spoken = calls.then(() => client.ask("spoken", { about: embedded("spoken"), bodies: embedded("bodies"), rows: exchanges.ofCall }));
+  const app: App = { head, tables, about, processes, byProc, client, store, calls, exchanges, spoken, found: -1, mask: null, heard: new Map(), end: head.span_ns };
   const details = new Details(app);
   let asked = 0;
   let waiting = 0;
@@ -73,7 +80,21 @@ async function start(): Promise<void> {
     app.mask = found.mask;
     document.documentElement.dataset.searched = found.took.toFixed(1);
     show(app, true);
+    void listen(query, number);
     if (query) byId("announce").textContent = `${count(found.rows)} calls found`;
+  };
+
+  /** Look for words in what was said: bodies are many, and calls do not wait for them. */
+  const listen = async (query: string, number: number): Promise<void> => {
+    const words = exchanges.rows ? wordsOf(query) : [];
+    if (!words.length) return;
+    await spoken;
+    const began = performance.now();
+    const hits = await client.ask("find", { words });
+    if (number !== asked) return;
+    app.heard = new Map(words.map((word, place) => [word, hits[place]]));
+    document.documentElement.dataset.heard = (performance.now() - began).toFixed(1);
+    show(app, true);
   };
 
   store.listen((_, changed) => {
@@ -102,7 +123,7 @@ function show(app: App | null, found = false): void {
   for (const [tab] of tabs) byId(`tab-${tab}`).setAttribute("aria-current", tab === name ? "page" : "false");
   if (document.activeElement !== search) search.value = query;
   document.body.dataset.view = name;
-  document.title = `${name === "overview" ? "" : `${TABS.find(([tab]) => tab === name)?.[1]} · `}${head.title.slice(0, 120)} · ebtrace`;
+  document.title = `${name === "overview" ? "" : `${tabs.find(([tab]) => tab === name)?.[1]} · `}${head.title.slice(0, 120)} · ebtrace`;
   if (name === "overview" || !app) {
     if (!firstView.isConnected) replace(main, firstView);
     firstView.hidden = name !== "overview";
@@ -118,7 +139,7 @@ function show(app: App | null, found = false): void {
 
 function navigation(): void {
   replace(byId("tabs"), tabs.map(([name, title]) => {
-    const figure = { processes: head.rows.processes, files: head.rows.files, network: head.rows.connections + head.rows.dns, syscalls: head.rows.syscalls, events: head.held }[name];
+    const figure = { http: head.rows.http, processes: head.rows.processes, files: head.rows.files, network: head.rows.connections + head.rows.dns, syscalls: head.rows.syscalls, events: head.held }[name];
     return h("a", { id: `tab-${name}`, href: `#${name}`, onclick: (event: MouseEvent) => {
       if (event.ctrlKey || event.metaKey || event.shiftKey) return;
       event.preventDefault();

@@ -2,6 +2,7 @@
 
 import { number, text } from "./format";
 import type { Client } from "./client";
+import type { Exchanges } from "./http/exchanges";
 import type { Store } from "./state";
 import type { About, Calls, Head, Level, Table, Tables } from "./types";
 
@@ -35,6 +36,11 @@ export interface App {
   found: number;
   /** Which of them, by row; null where there is nothing to search for. */
   mask: Uint8Array | null;
+  exchanges: Exchanges;
+  /** Resolves when the worker has what was said over HTTP. */
+  spoken: Promise<null>;
+  /** For plain words of the search, the exchanges that have them anywhere in what was said. */
+  heard: ReadonlyMap<string, Uint8Array>;
   /** The end of the session. */
   end: number;
 }

@@ -37,17 +37,26 @@ export function comparison(value: string): (number: number) => boolean {
   }
 }
 
-/** Whether a row of a table has all the terms. What a table knows nothing of, such as `name:` in a table of files, it lets pass. */
-export function matcher(query: string, fields: (row: number) => Record<string, string | number | string[]>): (row: number) => boolean {
+/**
+ * Whether a row of a table has all the terms. What a table knows nothing of, such as `name:` in a table of files, it lets pass.
+ * `also` tells of plain words whether a row has them elsewhere.
+ */
+export function matcher(query: string, fields: (row: number) => Record<string, string | number | string[]>,
+                        also: (row: number, word: string) => boolean = () => false): (row: number) => boolean {
   const terms = parse(query);
   if (!terms.length) return () => true;
   return (row) => {
     const known = fields(row);
     return terms.every(({ key, value, not }) => {
-      if (!key) return Object.values(known).some((found) => holds(found, value)) !== not;
+      if (!key) return (Object.values(known).some((found) => holds(found, value)) || also(row, value)) !== not;
       return !(key in known) || holds(known[key], value, true) !== not;
     });
   };
+}
+
+/** The plain words of a query, in small letters. */
+export function wordsOf(query: string): string[] {
+  return [...new Set(parse(query).filter(({ key }) => !key).map(({ value }) => value))];
 }
 
 function holds(found: string | number | string[], value: string, exact = false): boolean {

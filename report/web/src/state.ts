@@ -1,9 +1,10 @@
-/** What is looked at: one view, one search, one range of time, one selection. All of it stands in the address, so that it can be handed on. */
+/** What is looked at: one view in one form, one search, one range of time, one selection. All of it stands in the address, so that it can be handed on. */
 
 import type { Range } from "./types";
 
 export interface State {
   view: string;
+  mode: string; // in which form the view shows itself; empty for the first one
   query: string;
   range: Range | null;
   selected: string; // "kind:what", as process:3, call:1234, file:17; empty if nothing is
@@ -32,17 +33,18 @@ export class Store {
   /** Change some of it. A new view is a new entry in the browser's history; all else replaces the last one. */
   set(change: Partial<State>, write = true): void {
     const next = { ...this.now, ...change };
+    if (next.view !== this.now.view && change.mode === undefined) next.mode = ""; // each view has its own
     const changed = new Set((Object.keys(next) as (keyof State)[]).filter((key) => !same(next[key], this.now[key])));
     if (!changed.size) return;
     const old = this.now;
     this.now = next;
-    if (write) this.write(old.view !== next.view);
+    if (write) this.write(old.view !== next.view || old.mode !== next.mode);
     for (const listener of this.listeners) listener(this.now, changed);
   }
 
   /** The address of a state that differs so from this one. */
   link(change: Partial<State>): string {
-    return address({ ...this.now, ...change });
+    return address({ ...this.now, ...(change.view ? { mode: "" } : {}), ...change });
   }
 
   private read(): State {
@@ -51,7 +53,7 @@ export class Store {
     const [from, to] = (given.get("t") ?? "").split("-").map(Number);
     const known = this.views();
     return {
-      view: known.includes(view) ? view : known[0], query: given.get("q") ?? "", selected: given.get("sel") ?? "",
+      view: known.includes(view) ? view : known[0], mode: given.get("as") ?? "", query: given.get("q") ?? "", selected: given.get("sel") ?? "",
       range: Number.isFinite(from) && Number.isFinite(to) && from < to ? { from, to } : null,
     };
   }
@@ -64,8 +66,9 @@ export class Store {
   }
 }
 
-function address({ view, query, range, selected }: State): string {
+function address({ view, mode, query, range, selected }: State): string {
   const told = new URLSearchParams();
+  if (mode) told.set("as", mode);
   if (query) told.set("q", query);
   if (range) told.set("t", `${Math.round(range.from)}-${Math.round(range.to)}`);
   if (selected) told.set("sel", selected);

@@ -32,6 +32,9 @@ export interface Head {
   calls: number;
   held: number;
   every: number;
+  coverage: Coverage;
+  bodies: boolean; // whether this file was made with them
+  notes: string[]; // what of HTTP was left out
 }
 
 /** name, kind, slot, shift, bits, signed */
@@ -64,6 +67,8 @@ export interface Tables {
   searches: Table;
   connections: Table;
   dns: Table;
+  http: Table;
+  llm: Table;
   histograms: Record<string, number[]>;
 }
 
@@ -121,8 +126,89 @@ export interface Range {
   to: number;
 }
 
+/** What is said of TLS and of secrets. */
+export interface Coverage {
+  share: string; // "" if there was no TLS
+  whole: boolean;
+  connections: number;
+  unread: { name: string; process: string | null; pid: number | null; reason: string; library: string; percent: number | null; bytes: number }[];
+  secrets: number; // that were taken out
+  redacted: string; // the same as a sentence
+}
+
+/** An exchange beyond its row in the table. Texts are as they were sent: what shows them makes them visible. */
+export interface Said {
+  target: [scheme: string, authority: string, target: string];
+  /** Of the request, the response, and the same for trailers. */
+  headers: [string, string][][];
+  interim: number[];
+  /** Whether there is a body of the request, one of the response, data of messages. */
+  bodies: boolean[];
+}
+
+export interface StreamEvent {
+  at: number | null;
+  type: string;
+  data: string;
+}
+
+export interface Body {
+  text: string;
+  binary: boolean; // the text is a dump
+  type: string;
+  length: number; // bytes that are here
+  cut: boolean; // the session has more
+  events: StreamEvent[] | null;
+}
+
+/** One message of a WebSocket. */
+export interface Message {
+  at: number;
+  sent: boolean;
+  kind: string;
+  length: number;
+  kept: number;
+  text: string;
+  binary: boolean;
+}
+
+/** One message of a prompt. */
+export interface Prompt {
+  role: string;
+  text: string;
+  answers: string; // the tool whose result it is, or the id of its call
+  calls: ToolCall[];
+  attached: string[]; // the kinds of what is no text
+}
+
+export interface ToolCall {
+  id: string;
+  name: string;
+  args: string;
+}
+
+/** One LLM call. */
+export interface Turn {
+  base: number; // the call that it carries on, -1 if there is none
+  known: number; // messages of the prompt that are known from there
+  system: string;
+  sameSystem: boolean;
+  tools: string[];
+  prompt: Prompt[];
+  text: string;
+  reasoning: string;
+  error: string;
+  calls: ToolCall[];
+}
+
 /** What the worker is asked for. */
 export interface Questions {
+  spoken: { ask: { about: string; bodies: string; rows: number[] }; answer: null };
+  exchange: { ask: { row: number }; answer: Said | null };
+  body: { ask: { row: number; part: number }; answer: Body | null };
+  messages: { ask: { row: number }; answer: Message[] };
+  turn: { ask: { row: number; all: boolean }; answer: Turn | null };
+  find: { ask: { words: string[] }; answer: Uint8Array[] };
   load: { ask: { columns: string; texts: string; levels: string; about: About; classes: string[] };
           answer: { calls: Calls; level: Level } };
   filter: { ask: { query: string; range: Range | null }; answer: { rows: number; mask: Uint8Array | null; took: number } };

@@ -1,12 +1,14 @@
-/** The worker: it inflates and holds the calls, and answers questions about them one after the other. */
+/** The worker: it inflates and holds the calls and what was said over HTTP, and answers questions about them. */
 
 import type { Question, Questions } from "./types";
+import { Spoken } from "./worker/spoken";
 import { search } from "./worker/search";
 import { load, type Store } from "./worker/store";
 import { byDuration, slowest, summarize } from "./worker/summary";
 import { callOf } from "./worker/words";
 
 let store: Store;
+let spoken = new Spoken("", "", []);
 let found: Uint32Array = new Uint32Array(0); // rows in the order of start
 let shown: Uint32Array = found; // the same in the order that was asked for
 
@@ -34,6 +36,15 @@ const answers: Answers = {
   call: ({ row }) => (row >= 0 && row < store.rows ? callOf(store, row) : null),
   place: ({ row }) => shown.indexOf(row),
   summary: () => summarize(store, found),
+  spoken({ about, bodies, rows }) {
+    spoken = new Spoken(about, bodies, rows);
+    return null;
+  },
+  exchange: ({ row }) => spoken.exchange(row),
+  body: ({ row, part }) => spoken.body(row, part),
+  messages: ({ row }) => spoken.messages(row),
+  turn: ({ row, all }) => spoken.turn(row, all),
+  find: ({ words }) => spoken.find(words),
   slowest: ({ name, most }) => slowest(store, found, name, most).map((row) => callOf(store, row)),
 };
 

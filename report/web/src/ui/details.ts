@@ -5,6 +5,8 @@ import { count, duration, many, moment, number, percent, size, text } from "../f
 import { rowsOf, type App, type Process } from "../model";
 import type { Call, Table } from "../types";
 import { histogram, pairs, swatch } from "./bits";
+import { exchangeDetails } from "./exchange";
+import { jump, link } from "./links";
 
 const SLOWEST = 20;
 const MOST_WORDS = 1000; // of an argument list
@@ -26,6 +28,7 @@ export class Details {
     if (number !== this.asked) return;
     this.root.hidden = !told;
     document.body.classList.toggle("with-details", Boolean(told));
+    document.body.classList.toggle("with-wide-details", Boolean(told) && selected.startsWith("exchange:"));
     if (!told) return;
     this.before ??= document.activeElement;
     const close = h("button", { type: "button", class: "quiet close", "aria-label": "Close", title: "Close (Esc)", onclick: () => this.close() }, "✕");
@@ -57,6 +60,10 @@ export class Details {
       case "connection": return within(tables.connections, which) ? this.row("Connection", tables.connections, Number(which)) : null;
       case "lookup": return within(tables.dns, which) ? this.row("Look-up", tables.dns, Number(which)) : null;
       case "search": return within(tables.searches, which) ? this.row("Looked for in vain", tables.searches, Number(which)) : null;
+      case "exchange": {
+        const row = this.app.exchanges.row(Number(which));
+        return row < 0 ? null : exchangeDetails(this.app, row);
+      }
       case "syscall": return this.syscall(which);
       default: return null;
     }
@@ -172,15 +179,4 @@ export class Details {
 function within(table: Table, which: string): boolean {
   const row = Number(which);
   return Number.isInteger(row) && row >= 0 && row < rowsOf(table);
-}
-
-export function link(app: App, selected: string, words: string): HTMLElement {
-  return h("a", { href: app.store.link({ selected }), onclick: (event: Event) => {
-    event.preventDefault();
-    app.store.set({ selected });
-  } }, words);
-}
-
-function jump(app: App, words: string, change: Parameters<App["store"]["set"]>[0]): HTMLElement {
-  return h("button", { type: "button", onclick: () => app.store.set(change) }, words);
 }

@@ -18,8 +18,10 @@ interface Options {
   table: Table;
   columns: ListColumn[];
   sort: { key: string; descending: boolean };
-  fields: (row: number) => Record<string, string | number | string[]>;
-  within: (row: number) => boolean;
+  fields?: (row: number) => Record<string, string | number | string[]>;
+  within?: (row: number) => boolean;
+  /** In the place of both: which rows the search and the range leave. */
+  fits?: () => (row: number) => boolean;
   selects: (row: number) => string;
   empty: string;
   note?: () => Child;
@@ -28,7 +30,7 @@ interface Options {
 export class ListView implements View {
   readonly root: HTMLElement;
   private readonly table: DataTable<number>;
-  private readonly summary = h("p", { class: "summary" });
+  readonly summary = h("p", { class: "summary" });
   private rows: number[] = [];
   private sorted: { key: string; descending: boolean };
 
@@ -48,9 +50,11 @@ export class ListView implements View {
 
   update(): void {
     const { query, selected } = this.app.store.state;
-    const holds = matcher(query, this.options.fields);
+    const { fields = () => ({}), within = () => true } = this.options;
+    const holds = matcher(query, fields);
+    const fits = this.options.fits?.() ?? ((row: number) => within(row) && holds(row));
     const all = rowsOf(this.options.table);
-    this.rows = Array.from({ length: all }, (_, row) => row).filter((row) => this.options.within(row) && holds(row));
+    this.rows = Array.from({ length: all }, (_, row) => row).filter(fits);
     const [one, more] = this.options.what;
     replace(this.summary, this.rows.length === all ? `${count(all)} ${all === 1 ? one : more}` : `${count(this.rows.length)} of ${count(all)} ${more}`,
       this.options.note?.());

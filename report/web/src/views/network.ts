@@ -47,7 +47,7 @@ export class NetworkView implements View {
       name: "Connections", what: ["connection", "connections"], table, sort: { key: "opened_ns", descending: false }, selects: (row) => `connection:${row}`,
       columns: columns.filter((column): column is ListColumn => Boolean(column)), empty: "No connection fits the search and the range of time.",
       within: (row) => inRange(this.app, table.opened_ns[row] as number | null, table.closed_ns[row] as number | null),
-      fields: (row) => ({ host: [text(table.name?.[row]), text(table.remote[row]), text(table.local[row])], pid: number(table.pid?.[row]), class: "network",
+      fields: (row) => ({ host: [text(table.name?.[row]), text(table.remote[row]), text(table.local[row])].join(" "), pid: number(table.pid?.[row]), class: "network",
                           is: [text(table.state?.[row]).toLowerCase(), text(table.protocol[row]).toLowerCase()] }),
     });
   }
@@ -58,7 +58,7 @@ export class NetworkView implements View {
       name: "Names looked up", what: ["look-up", "look-ups"], table, sort: { key: "at_ns", descending: false }, selects: (row) => `lookup:${row}`,
       empty: "No look-up fits the search and the range of time.",
       within: (row) => inRange(this.app, number(table.at_ns[row]), number(table.at_ns[row]) + number(table.latency_ns[row])),
-      fields: (row) => ({ host: [text(table.name[row]), ...(table.addresses[row] as string[]), ...(table.aliases[row] as string[])], pid: number(table.pid[row]),
+      fields: (row) => ({ host: [text(table.name[row]), ...(table.addresses[row] as string[]), ...(table.aliases[row] as string[])].join(" "), pid: number(table.pid[row]),
                           class: "network", is: [text(table.status[row]) === "ok" ? "" : "failed", text(table.type[row]).toLowerCase()], error: text(table.status[row]) }),
       columns: [
         { key: "name", title: "name", width: "minmax(10rem, 3fr)", left: true, cell: (row) => h("code", null, text(table.name[row])) },

@@ -39,7 +39,8 @@ export class TimelineView implements View {
     this.root = h("section", { class: "view timeline-view", "aria-label": "Timeline" },
       h("div", { class: "line" }, h("div", { class: "buttons" }, button("−", "Zoom out", () => this.zoom(2)), button("+", "Zoom in", () => this.zoom(0.5)),
         button("Fit", "Show all time", () => app.store.set({ range: null }))), this.summary,
-        h("ul", { class: "key" }, app.head.classes.map((name, group) => used.has(group) && h("li", null, swatch(group), name)))),
+        h("ul", { class: "key" }, app.head.classes.map((name, group) => used.has(group) && h("li", null, swatch(group), name)),
+          app.exchanges.rows > 0 && ["wait", "stream"].map((kind) => h("li", null, h("span", { class: `swatch phase ${kind}`, "aria-hidden": "true" }), kind === "wait" ? "waiting for an answer" : "answer streams in")))),
       this.scroller);
     this.scroller.addEventListener("scroll", this.redraw);
     this.canvas.addEventListener("wheel", (event) => this.wheeled(event), { passive: false });
@@ -196,6 +197,10 @@ export class TimelineView implements View {
     for (const bar of lane.bars) {
       const [left, right] = [Math.max(x(bar.from), this.gutter), Math.min(x(bar.to), width)];
       if (right < this.gutter || left > width) continue;
+      if (bar.answered !== undefined) {
+        this.drawExchange(pen, bar, left, right, top, lane.height, x);
+        continue;
+      }
       pen.fillStyle = bar.failed ? bad : classes[lane.group];
       pen.beginPath();
       pen.roundRect(left, top + 2, Math.max(right - left, 2), lane.height - 4, 2);
@@ -205,6 +210,31 @@ export class TimelineView implements View {
         pen.fillText(bar.label, left + 4, top + lane.height / 2 + 0.5);
       }
     }
+  }
+
+  /** Waiting is pale and has a frame, the answer is solid. */
+  private drawExchange(pen: CanvasRenderingContext2D, bar: Bar, left: number, right: number, top: number, height: number, x: (at: number) => number): void {
+    const { accent, classes, bad, ink, surface: light } = palette();
+    const [y, tall] = [top + 2, height - 4];
+    const wide = Math.max(right - left, 2);
+    const middle = bar.answered == null ? right : Math.min(Math.max(x(bar.answered), left), right);
+    const colour = bar.failed ? bad : bar.model ? accent : classes[2];
+    pen.fillStyle = light;
+    pen.fillRect(left, y, wide, tall);
+    pen.globalAlpha = 0.28;
+    pen.fillStyle = colour;
+    pen.fillRect(left, y, wide, tall);
+    pen.globalAlpha = 1;
+    pen.fillRect(middle, y, Math.max(right - middle, wide > 2 ? 0 : 2), tall);
+    pen.strokeStyle = colour;
+    pen.lineWidth = this.app.store.state.selected === bar.selects ? 2.5 : 1;
+    if (this.app.store.state.selected === bar.selects) pen.strokeStyle = ink;
+    pen.strokeRect(left + 0.5, y + 0.5, Math.max(wide - 1, 1), tall - 1);
+    const room = 7 * bar.label.length + 8;
+    const inAnswer = right - middle > room;
+    if (!inAnswer && middle - left < room) return;
+    pen.fillStyle = inAnswer ? readable(colour) : ink;
+    pen.fillText(bar.label, (inAnswer ? middle : left) + 4, top + height / 2 + 0.5);
   }
 
   private drawLabel(pen: CanvasRenderingContext2D, lane: Lane, top: number, gutter: number): void {
@@ -239,7 +269,7 @@ export class TimelineView implements View {
     const here = range.from + (event.offsetX - gutter) * scale;
     if (event.offsetX < gutter) return { lane, row: -1, bar: null, moment: here };
     const slack = 2 * scale;
-    const bar = lane.bars.find(({ from, to }) => here >= from - slack && here <= to + slack) ?? null;
+    const bar = lane.bars.findLast(({ from, to }) => here >= from - slack && here <= to + slack) ?? null;
     let row = -1;
     if (lane.thread >= 0 && this.loaded) {
       const { calls } = this.loaded;
@@ -275,6 +305,9 @@ export class TimelineView implements View {
   }
 
   private describe({ lane, row, bar }: { lane: Lane; row: number; bar: Bar | null }): (Node | string)[] | null {
+    if (bar?.answered != null) {
+      return [h("b", null, bar.label), h("br"), `waited ${duration(bar.answered - bar.from)}, then ${duration(bar.to - bar.answered)} of answer`, bar.failed ? h("span", { class: "bad" }, " failed") : ""];
+    }
     if (bar) return [h("b", null, bar.label), ` ${duration(bar.to - bar.from)}`];
     if (row >= 0 && this.loaded) {
       const { calls } = this.loaded;
