@@ -236,6 +236,21 @@ def test_the_end_of_the_trace(scribe: Scribe) -> None:
     assert (exchange.number, exchange.sock, exchange.status, exchange.errors) == (1, 3, None, ["the trace ended before the response"])
 
 
+def test_an_answer_that_ends_with_the_connection(scribe: Scribe) -> None:
+    kernel = Kernel()
+    take(scribe, [kernel.plain(3, SENT, GET), kernel.plain(3, RECEIVED, b"HTTP/1.0 200 OK\r\n\r\nall "), kernel.plain(3, RECEIVED, b"of it")])
+    [exchange] = take(scribe, [kernel.plain(3, RECEIVED, b"")])
+    assert (exchange.response_body, exchange.errors) == (b"all of it", [])
+    assert take(scribe, [kernel.plain(3, RECEIVED, b"")]) == scribe.finish() == []
+
+
+def test_a_client_that_will_say_no_more_is_still_answered(scribe: Scribe) -> None:
+    kernel = Kernel()
+    assert take(scribe, [kernel.plain(3, RECEIVED, GET), kernel.plain(3, RECEIVED, b"")]) == []
+    [exchange] = take(scribe, [kernel.plain(3, SENT, OK)])
+    assert (exchange.status, exchange.errors) == (200, [])
+
+
 def test_bytes_that_were_not_kept(scribe: Scribe) -> None:
     kernel = Kernel()
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 300000\r\n\r\n"
