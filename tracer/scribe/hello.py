@@ -1,6 +1,7 @@
 """What the first messages of a TLS handshake tell: the name that was asked for, the protocol inside, version and cipher.
 
-RFC 8446, 4.1.2 and 4.1.3; RFC 6066, 3 (server_name); RFC 7301 (application_layer_protocol_negotiation). Both are read as far as they are there.
+RFC 8446, 4.1.2 and 4.1.3; RFC 6066, 3 (server_name); RFC 7301 (application_layer_protocol_negotiation). Bytes come in any number of calls:
+a part tells nothing that the whole would not.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ class ClientHello(NamedTuple):
 
     name: str  # of the server; "" if none was given
     protocols: tuple[str, ...]
+    whole: bool  # else the rest may tell more
 
 
 class ServerHello(NamedTuple):
@@ -30,8 +32,8 @@ class ServerHello(NamedTuple):
     protocol: str  # only before TLS 1.3, which encrypts it
 
 
-def handshake(data: bytes) -> tuple[int, bytes] | None:
-    """Type and body of the first handshake message, whose records are taken apart; None if it is none. It may be cut."""
+def handshake(data: bytes) -> tuple[int, bytes, bool] | None:
+    """Type and body of the first handshake message, whose records are taken apart, and whether it is whole; None if it is none."""
     body = b""
     at = 0
     while at + _RECORD_HEAD <= len(data) and data[at] == _HANDSHAKE:
@@ -42,7 +44,8 @@ def handshake(data: bytes) -> tuple[int, bytes] | None:
             break
     if len(body) < _MESSAGE_HEAD:
         return None
-    return body[0], body[_MESSAGE_HEAD:_MESSAGE_HEAD + int.from_bytes(body[1:4], "big")]
+    length = int.from_bytes(body[1:4], "big")
+    return body[0], body[_MESSAGE_HEAD:_MESSAGE_HEAD + length], len(body) >= _MESSAGE_HEAD + length
 
 
 def client_hello(data: bytes) -> ClientHello | None:
@@ -57,13 +60,13 @@ def client_hello(data: bytes) -> ClientHello | None:
     extensions = _extensions(body, at)
     names = extensions.get(_SERVER_NAME, b"")
     name = names[5:5 + int.from_bytes(names[3:5], "big")] if len(names) > 5 and names[2] == 0 else b""
-    return ClientHello(_text(name), _protocols(extensions.get(_ALPN, b"")))
+    return ClientHello(_text(name), _protocols(extensions.get(_ALPN, b"")), message[2])
 
 
 def server_hello(data: bytes) -> ServerHello | None:
-    """The first bytes of a server; None if they are no ServerHello."""
+    """The first bytes of a server; None if they are no whole ServerHello."""
     message = handshake(data)
-    if message is None or message[0] != _SERVER_HELLO:
+    if message is None or message[0] != _SERVER_HELLO or not message[2]:
         return None
     body = message[1]
     at = _past(body, 34, 1)
@@ -83,8 +86,7 @@ def _past(body: bytes, at: int, width: int) -> int:
 def _extensions(body: bytes, at: int) -> dict[int, bytes]:
     found: dict[int, bytes] = {}
     at += 2  # the length of all of them
-    while at + 4 <= len(body):
-        length = int.from_bytes(body[at + 2:at + 4], "big")
+    while at + 4 <= len(body) and at + 4 + (length := int.from_bytes(body[at + 2:at + 4], "big")) <= len(body):
         found.setdefault(int.from_bytes(body[at:at + 2], "big"), body[at + 4:at + 4 + length])
         at += 4 + length
     return found
@@ -100,4 +102,4 @@ def _protocols(value: bytes) -> tuple[str, ...]:
 
 
 def _text(value: bytes) -> str:
-    return value[:_NAME_LIMIT].decode("ascii", "replace")
+    return value[:_NAME_LIMIT].decode("ascii", "replace").replace("\ufffd", "?")

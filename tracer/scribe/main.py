@@ -86,7 +86,8 @@ class _Desk:
 
     def take(self, records: Iterable[bytes]) -> None:
         for raw in records:
-            self._write(self._scribe.take(unpack(raw)))
+            if (record := unpack(raw)) is not None:
+                self._write(self._scribe.take(record))
 
     def _write(self, exchanges: list[Exchange]) -> None:
         for exchange in exchanges:

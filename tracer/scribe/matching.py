@@ -2,20 +2,24 @@
 
 The records of a direction are decrypted in their order, so one that was passed over was none of the application: TLS 1.3 sends
 parts of the handshake, tickets and alerts as application data. What is left behind the last match was not read in clear.
+
+What a library is given to send becomes whole records, one or several; what it gives is a record, or a part of one.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
+from itertools import accumulate, islice
 
-__all__ = ("Matching", "overheads")
+__all__ = ("Matching", "fit", "overheads")
 
 _RECORD = 16384  # bytes of plaintext in one record at most
-_AHEAD = 16      # records that are looked through for one that fits exactly
-_WAITING = 4096  # records, and pieces of plaintext, that wait for each other
+_AHEAD = 16      # records that are looked through for one that fits
+_WAITING = 256   # records, and pieces of plaintext, that wait for each other
 _ALERT = 2       # bytes: TLS 1.3 encrypts them like data
 
-_GCM_12, _CHACHA_12, _TLS_13 = 24, 16, 17
+_ALL = _TLS_13, _GCM_12, _CHACHA_12 = 17, 24, 16
 _CHACHAS = range(0xCCA8, 0xCCAF)
 _GCMS = frozenset((*range(0x009C, 0x00A8), *range(0xC02B, 0xC033), *range(0xC09C, 0xC0A0), *range(0xC0AC, 0xC0AE)))
 
@@ -25,10 +29,16 @@ def overheads(version: int, cipher: int) -> tuple[int, ...]:
     if version >= 0x0304:
         return (_TLS_13,)
     if not version:
-        return (_TLS_13, _GCM_12, _CHACHA_12)
+        return _ALL
     if cipher in _CHACHAS:
         return (_CHACHA_12,)
     return (_GCM_12,) if cipher in _GCMS else ()
+
+
+def fit(lengths: Iterable[int], plain: int) -> bool:
+    """Whether one of these records may carry so much plaintext, or the first part of it."""
+    part = min(plain, _RECORD)
+    return any(length - part in _ALL for length in lengths)
 
 
 class Matching:
@@ -36,16 +46,20 @@ class Matching:
 
     ``matched``   that were seen and stand in records of the right lengths
     ``strange``   that were seen and fit no record
-    ``records``   counts matches
+
+    ``fits`` counts pieces that end where a record ends, ``misfits`` those that fit nothing.
     """
 
-    def __init__(self) -> None:
-        self.matched = self.strange = self.records = 0
+    def __init__(self, *, sent: bool) -> None:
+        self.matched = self.fits = self.misfits = 0
+        self._sent = sent
+        self._strange = 0
         self._overheads: tuple[int, ...] = overheads(0, 0)
         self._lengths: deque[int] = deque()  # of records, encrypted
+        self._greeting = 0  # of those: how many are the handshake's, most likely
         self._touched = 0  # bytes of the first one that were matched
-        self._pieces: deque[int] = deque()
-        self._dropped = 0
+        self._pieces: deque[int] = deque()  # that were sent, and whose records will be
+        self._dropped = 0  # bytes in records that nobody can wait for any more
 
     @property
     def known(self) -> bool:
@@ -53,71 +67,118 @@ class Matching:
         return bool(self._overheads)
 
     @property
+    def strange(self) -> int:
+        """As of now: what waits fits nothing so far."""
+        return self._strange + sum(self._pieces)
+
+    @property
     def unseen(self) -> int:
         """Bytes of application data, as far as can be told, that nobody saw in clear."""
-        overhead = self._overheads[0] if self._overheads else 0
-        rest = sum(max(length - overhead, 0) for length in self._lengths if length - overhead > _ALERT)
-        return max(rest - self._touched, 0) + self._dropped
+        plain = map(self._plain, self._lengths)
+        return max(sum(length for length in plain if length > _ALERT) - self._touched, 0) + self._dropped
 
     def encrypted(self, possible: tuple[int, ...]) -> None:
         """How much longer records are than what they carry."""
         self._overheads = possible
+        if not possible:
+            self._lengths.clear()
+            self._pieces.clear()
+            self._strange = self._dropped = self._touched = 0
 
-    def record(self, length: int) -> None:
-        """A record of application data passed on the wire."""
-        self._lengths.append(length)
-        if len(self._lengths) > _WAITING:
-            self._dropped += max(self._lengths.popleft() - (self._overheads[0] if self._overheads else 0) - self._touched, 0)
-            self._touched = 0
-        if self._pieces:
-            self._match()
+    def greeted(self, records: int | None = None) -> None:
+        """TLS 1.3: the first ``records``, or all so far, belong to the handshake, unless they fit exactly."""
+        self._greeting = len(self._lengths) if records is None else records
 
-    def piece(self, length: int, sent: bool) -> None:
-        """Plaintext was given to the library, which cuts it into records, or came from it."""
-        while sent and length > _RECORD:
-            self._pieces.append(_RECORD)
-            length -= _RECORD
-        self._pieces.append(length)
-        while len(self._pieces) > _WAITING:
-            self.strange += self._pieces.popleft()
+    def records(self, lengths: list[int]) -> None:
+        """Records of application data passed on the wire, in one call."""
+        if not self._overheads:
+            return
+        for length in lengths:
+            self._lengths.append(length)
+            if len(self._lengths) > _WAITING:
+                plain = self._plain(self._lengths[0])
+                self._dropped += max(plain - self._touched, 0)
+                self._pass(1)
         self._match()
 
-    def _match(self) -> None:
-        while self._pieces and self._lengths and self._overheads:
-            wanted = self._pieces[0]
-            if len(self._overheads) > 1:
-                self._guess(wanted)
-            overhead = self._overheads[0]
-            if not self._touched:
-                exact = next((at for at, length in zip(range(_AHEAD), self._lengths) if length - overhead == wanted), None)
-                skipped = exact if exact is not None else next(
-                    (at for at, length in zip(range(_AHEAD), self._lengths) if length - overhead > wanted), None)
-                if skipped is None:
-                    return  # it may be on its way
-                for _ in range(skipped):
-                    self._lengths.popleft()
-            left = self._lengths[0] - overhead - self._touched
-            taken = min(left, wanted)
+    def piece(self, length: int) -> None:
+        """Plaintext was given to the library, or came from it."""
+        if not self._overheads:
+            return
+        if self._dropped:  # what was dropped is older than all that waits
+            taken = min(self._dropped, length)
+            self._dropped -= taken
             self.matched += taken
-            self.records += 1
-            self._touched += taken
-            if taken == left:
-                self._lengths.popleft()
-                self._touched = 0
-            self._pieces[0] -= taken
-            if not self._pieces[0]:
+            length -= taken
+        if length:
+            self._pieces.append(length)
+        if len(self._pieces) > _WAITING:
+            self._give_up()
+        self._match()
+
+    def _plain(self, length: int) -> int:
+        return max(length - self._overheads[0], 0) if self._overheads else 0
+
+    def _pass(self, count: int) -> None:
+        for _ in range(count):
+            self._lengths.popleft()
+        self._greeting = max(self._greeting - count, 0)
+        self._touched = 0
+
+    def _give_up(self) -> None:
+        self._strange += self._pieces.popleft()
+        self.misfits += 1
+
+    def _match(self) -> None:
+        while self._pieces:
+            wanted = self._pieces[0]
+            if self._touched:
+                self._go_on(wanted)
+            elif (place := self._exact(wanted)) is not None:
+                self._pass(sum(place))
+                self.matched += wanted
+                self.fits += 1
                 self._pieces.popleft()
+            elif not self._sent and (at := self._longer(wanted)) is not None:
+                self._pass(at)
+                self._touched = wanted
+                self.matched += wanted
+                self._pieces.popleft()
+            elif self._sent and sum(map(self._plain, islice(self._lengths, _AHEAD - 1, None))) < wanted:
+                return  # its records may be on their way
+            else:
+                self._give_up()
 
-    def _guess(self, wanted: int) -> None:
-        """Nobody saw the handshake: the first lengths that fit tell."""
+    def _go_on(self, wanted: int) -> None:
+        """The record that was begun is read on."""
+        left = self._plain(self._lengths[0]) - self._touched
+        taken = min(left, wanted)
+        self.matched += taken
+        if wanted > left:
+            self.misfits += 1
+            self._pieces[0] = wanted - left
+        else:
+            self.fits += wanted == left
+            self._pieces.popleft()
+        if taken == left:
+            self._pass(1)
+        else:
+            self._touched += taken
+
+    def _exact(self, wanted: int) -> tuple[int, int] | None:
+        """How many records are to be passed over, and how many carry exactly so much."""
         for overhead in self._overheads:
-            if any(length - overhead == wanted for length in list(self._lengths)[:_AHEAD]):
-                self._overheads = (overhead,)
-                return
-        if len(self._lengths) >= _AHEAD:
-            self._overheads = self._overheads[:1]
+            plain = [max(length - overhead, 0) for length in self._lengths]
+            for at in range(min(_AHEAD, len(plain))):
+                for count, total in enumerate(accumulate(plain[at:]) if self._sent else plain[at:at + 1], 1):
+                    if total == wanted:
+                        self._overheads = (overhead,)  # if nobody saw the handshake, the first lengths that fit tell
+                        return at, count
+                    if total > wanted:
+                        break
+        return None
 
-    def rest(self) -> None:
-        """The end: pieces that still wait fit nothing."""
-        self.strange += sum(self._pieces)
-        self._pieces.clear()
+    def _longer(self, wanted: int) -> int | None:
+        """How many records are to be passed over for one of which this can be the first part."""
+        places = [at for at, length in enumerate(islice(self._lengths, self._greeting + _AHEAD)) if self._plain(length) > wanted]
+        return next((at for at in places if at >= self._greeting), places[0] if places else None)

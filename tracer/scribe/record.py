@@ -31,8 +31,14 @@ class Record(NamedTuple):
     pad: int
     data: bytes
 
+    def heads(self) -> list[int]:
+        """Of TLS records (PlainKind.WIRE): type << 16 | length, each."""
+        return memoryview(self.data[:len(self.data) // 4 * 4]).cast("I").tolist()
 
-def unpack(raw: bytes) -> Record:
-    """A record as it came out of the ring, with what was reserved and not used behind it."""
+
+def unpack(raw: bytes) -> Record | None:
+    """A record as it came out of the ring, with what was reserved and not used behind it; None if it is none."""
+    if len(raw) < _HEAD.size:
+        return None
     fields = _HEAD.unpack_from(raw)
     return Record._make((*fields, raw[_HEAD.size:_HEAD.size + fields[8]]))

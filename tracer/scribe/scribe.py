@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from typing import Any
 
 from tracer.http.engine import Engine
 from tracer.http.segment import Segment
 from tracer.records import PlainFlag, PlainKind
+from tracer.scribe.matching import fit
 from tracer.scribe.record import Record
-from tracer.scribe.sockets import Threads, Wire
+from tracer.scribe.sockets import APPLICATION_DATA, Threads, Wire
 from tracer.session.exchanges import Exchange
 
 __all__ = ("Scribe",)
 
-_WIRES = 16384   # sockets that are remembered; what is forgotten is told before
+_WIRES = 4096    # sockets with TLS that are remembered
+_TOLD = 4096     # of those that were forgotten the last ones are told: all are in one map of the session, below format.MAP_LIMIT
 _ENDS = 16384    # TLS connections of libraries
 _SCHEMES = {(False, False): "http", (False, True): "https", (True, False): "ws", (True, True): "wss"}
-_OWING = 4096    # threads
-_WAITING = 256   # pieces of plaintext that wait until it is known where they were sent
-_TRIES = 8       # pieces of plaintext after which a library whose lengths never fit is not believed
+_OWING = 1024    # connections that wait until it is known where they sent something
+_PIECES = 64     # of plaintext of such a one
+_TRIES = 8       # pieces of plaintext that fit nothing, after which a library of which none ever fitted is not believed
 
 
 class _End:
@@ -39,7 +41,7 @@ class _Library:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.pieces = self.fitting = 0
+        self.fits = self.misfits = 0
 
 
 class Scribe:
@@ -51,10 +53,10 @@ class Scribe:
         self._wires: OrderedDict[int, Wire] = OrderedDict()
         self._ends: OrderedDict[int, _End] = OrderedDict()  # by what the probes call them
         self._numbered: dict[int, _End] = {}
-        self._owing: dict[int, list[_End]] = {}  # by thread: connections that wrote, and whose socket will show when it is sent on
+        self._owing: OrderedDict[int, dict[int, _End]] = OrderedDict()  # by thread: connections that wrote, and whose socket will show when it sends
         self._libraries: dict[int, _Library] = {}
-        self._told: list[dict[str, Any]] = []  # of wires that were forgotten
-        self._connections = self._exchanges = 0
+        self._told: deque[dict[str, Any]] = deque(maxlen=_TOLD)  # of wires that were forgotten
+        self._connections = self._exchanges = self._forgotten = self._owed = 0
         self.bytes = self.kept = self.records = 0
 
     def library(self, number: int, name: str) -> None:
@@ -68,11 +70,12 @@ class Scribe:
             case PlainKind.SOCKET:
                 return self._segment(record, self._end(record, 0, record.sock))
             case PlainKind.WIRE:
-                self._wire(record).heads(record)
+                wire = self._wire(record)
+                wire.heads(record)
+                self._judge(wire)
                 self._threads.moved(record)
-                if record.flags & PlainFlag.SENT:
-                    for end in self._owing.pop(record.tid, ()):
-                        self._bind(end, record.sock)
+                if record.flags & PlainFlag.SENT and record.tid in self._owing:
+                    self._settle(record)
             case PlainKind.HELLO:
                 self._wire(record).hello(record)
             case PlainKind.TLS:
@@ -87,7 +90,7 @@ class Scribe:
 
     def verdicts(self) -> dict[int, bool | None]:
         """By number of a library: whether its plaintext fits what was on the wire. None: too little of it."""
-        return {number: True if row.fitting else False if row.pieces >= _TRIES else None for number, row in self._libraries.items()}
+        return {number: True if row.fits else False if row.misfits >= _TRIES else None for number, row in self._libraries.items()}
 
     def facts(self) -> dict[str, Any]:
         """The TLS map of the session, as of now."""
@@ -97,7 +100,8 @@ class Scribe:
                 key = end.library, self._name(end.library)
                 unknown[key] = unknown.get(key, 0) + end.seen
         return {
-            "connections": self._told + [wire.as_plain() for wire in self._wires.values()],
+            "connections": [*self._told, *(wire.as_plain() for wire in self._wires.values())],
+            "forgotten": self._forgotten,
             "unplaced": [{"library": name, "bytes": count} for (_, name), count in unknown.items()],
             "plaintext": {"bytes": self.bytes, "kept": self.kept, "records": self.records},
             "faults": self._engine.faults,
@@ -112,7 +116,10 @@ class Scribe:
         if wire is None:
             wire = self._wires[record.sock] = Wire(record)
             if len(self._wires) > _WIRES:
+                self._forgotten += len(self._told) == _TOLD
                 self._told.append(self._wires.popitem(last=False)[1].as_plain())
+        else:
+            self._wires.move_to_end(record.sock)
         return wire
 
     def _end(self, record: Record, library: int, sock: int = 0) -> _End:
@@ -121,7 +128,9 @@ class Scribe:
             self._connections += 1
             end = self._ends[record.connection] = self._numbered[self._connections] = _End(self._connections, library, sock)
             if len(self._ends) > _ENDS:
-                del self._numbered[self._ends.popitem(last=False)[1].number]
+                del self._numbered[self._ends.popitem(last=False)[1].number]  # the engine has forgotten it long ago
+        else:
+            self._ends.move_to_end(record.connection)
         return end
 
     def _over(self, record: Record) -> list[Exchange]:
@@ -152,24 +161,51 @@ class Scribe:
         elif sock := inside or (0 if record.flags & PlainFlag.SENT else self._threads.before(record)):
             self._bind(end, sock)
         else:
-            self._owing.setdefault(record.tid, []).append(end)
-            if len(self._owing) > _OWING:
-                del self._owing[next(iter(self._owing))]
-            del end.waiting[:-_WAITING]
+            self._owe(record.tid, end)
         return done + self._segment(record, end)
+
+    def _owe(self, tid: int, end: _End) -> None:
+        """The thread will send, most likely, what it had encrypted."""
+        owed = self._owing.setdefault(tid, {})
+        self._owed += end.number not in owed
+        owed[end.number] = end
+        del end.waiting[:-_PIECES]
+        if self._owed > _OWING:
+            _, forgotten = self._owing.popitem(last=False)
+            self._owed -= len(forgotten)
+            for end in forgotten.values():
+                end.waiting.clear()
+
+    def _settle(self, record: Record) -> None:
+        """A thread has sent: what it had encrypted before. Of several connections it is the one whose lengths fit, or else the first."""
+        owed = self._owing[record.tid]
+        lengths = [head & 0xFFFF for head in record.heads() if head >> 16 == APPLICATION_DATA]
+        if not lengths:
+            return  # it shakes hands
+        fitting = (end for end in owed.values() if end.waiting and fit(lengths, end.waiting[0].length))
+        end = next(fitting, None) or next(iter(owed.values()))
+        del owed[end.number]
+        self._owed -= 1
+        if not owed:
+            del self._owing[record.tid]
+        self._bind(end, record.sock)
 
     def _bind(self, end: _End, sock: int) -> None:
         """The connection is on this socket: what it said and heard belongs to what passed there."""
         end.sock = end.sock or sock
         wire = self._wires.get(end.sock)
-        library = self._libraries.setdefault(end.library, _Library("unknown"))
-        for record in end.waiting:
-            if wire is not None:
-                before = sum(matching.records for matching in wire.matching)
-                wire.plaintext(record, library.name)
-                library.pieces += 1
-                library.fitting += sum(matching.records for matching in wire.matching) - before
+        if wire is not None:
+            for record in end.waiting:
+                wire.plaintext(record, self._name(end.library))
+            self._judge(wire)
         end.waiting.clear()
+
+    def _judge(self, wire: Wire) -> None:
+        """Whether the library that speaks there can be what it seems."""
+        fits, misfits = wire.judged()
+        if row := self._libraries.get(wire.number):
+            row.fits += fits
+            row.misfits += misfits
 
     def _segment(self, record: Record, end: _End) -> list[Exchange]:
         self.bytes += record.length

@@ -12,15 +12,17 @@ from typing import Any
 
 from tracer.records import PlainFlag
 from tracer.scribe.hello import client_hello, server_hello
-from tracer.scribe.matching import Matching, overheads
+from tracer.scribe.matching import Matching, fit, overheads
 from tracer.scribe.record import Record
 
-__all__ = ("Threads", "Wire")
+__all__ = ("APPLICATION_DATA", "Threads", "Wire")
 
-_APPLICATION_DATA = 23
+APPLICATION_DATA = 23
 _HELLO_BYTES = 8192
+_PROTOCOLS = 255  # characters
 _LATELY = 8  # calls of a thread on sockets with TLS that are remembered, each way
 _THREADS = 4096
+_TLS_13 = 0x0304
 _VERSIONS = {0x0301: "TLS 1.0", 0x0302: "TLS 1.1", 0x0303: "TLS 1.2", 0x0304: "TLS 1.3"}
 
 
@@ -31,56 +33,68 @@ class Wire:
         self.sock, self.proc, self.first_ns, self.last_ns = record.sock, record.proc, record.at_ns, record.at_ns
         self.midway = bool(record.flags & PlainFlag.MIDWAY)
         self.astray = False  # where records begin was lost: their sum is not known
-        self.library = ""
+        self.library, self.number = "", 0  # that spoke on it last
         self.name = self.protocol = ""
         self.version = self.cipher = 0
         self.seen = [0, 0]  # bytes in clear
-        self.matching = (Matching(), Matching())
+        self.matching = (Matching(sent=False), Matching(sent=True))
         self._hellos = [b"", b""]
+        self._hello_next = [0, 0]
         self._greeted = [False, False]
-        self._asking: int | None = None  # the direction of the client's bytes
-        self._asked = False  # the client has sent something encrypted
+        self._client: int | None = None  # the direction of the one that spoke first
+        self._next: list[int | None] = [None, None]  # bytes of each direction
+        self._judged = [0, 0]
 
     def hello(self, record: Record) -> None:
         """Some of the first bytes of a direction."""
         way = record.flags & PlainFlag.SENT
-        if self._greeted[way] or record.position != len(self._hellos[way]):
+        if self._greeted[way] or (self._hellos[way] and record.position != self._hello_next[way]):
             return
+        self._hello_next[way] = record.position + len(record.data)  # the first ones need not be the socket's: a proxy may come before
         self._hellos[way] = (self._hellos[way] + record.data)[:_HELLO_BYTES]
         if client := client_hello(self._hellos[way]):
-            self._asking = way
-            self.name, self.protocol = client.name or self.name, self.protocol or ",".join(client.protocols)
-            self._greeted[way] = client.name != "" or len(self._hellos[way]) == _HELLO_BYTES
+            self.name, self.protocol = client.name or self.name, self.protocol or ",".join(client.protocols)[:_PROTOCOLS]
+            self._greeted[way], self._client = client.whole, way
         elif server := server_hello(self._hellos[way]):
             self._greeted[way] = True
             self.version, self.cipher = server.version, server.cipher
             self.protocol = server.protocol or self.protocol
             for matching in self.matching:
                 matching.encrypted(overheads(server.version, server.cipher))
+        if self._greeted[way]:
+            self._hellos[way] = b""
 
     def heads(self, record: Record) -> None:
         """The heads of the records in one call."""
-        self.last_ns = record.at_ns
-        self.astray |= bool(record.flags & PlainFlag.ASTRAY) and not self.midway
         way = record.flags & PlainFlag.SENT
-        if self._asking not in (None, way) and not self._asked:
-            return  # from a server before its client is done: the handshake, which TLS 1.3 sends as application data
-        for head in memoryview(record.data[:len(record.data) // 4 * 4]).cast("I"):
-            if head >> 16 == _APPLICATION_DATA:
-                self._asked = self._asked or way == self._asking
-                self.matching[way].record(head & 0xFFFF)
+        self.last_ns = record.at_ns
+        lost = self._next[way] not in (None, record.position)
+        self._next[way] = record.position + record.length
+        self.astray |= lost or (bool(record.flags & PlainFlag.ASTRAY) and not self.midway)
+        lengths = [head & 0xFFFF for head in record.heads() if head >> 16 == APPLICATION_DATA]
+        if lengths and way == self._client:
+            self._client = None
+            if self.version >= _TLS_13:  # its first record is its Finished, and it had the server's before
+                self.matching[way].greeted(1)
+                self.matching[not way].greeted()
+        self.matching[way].records(lengths)
 
     def plaintext(self, record: Record, library: str) -> None:
         """What a library gave or took for it."""
         way = record.flags & PlainFlag.SENT
-        self.library, self.last_ns = library, record.at_ns
+        self.library, self.number, self.last_ns = library, record.library, record.at_ns
         self.seen[way] += record.length
-        self.matching[way].piece(record.length, bool(way))
+        self.matching[way].piece(record.length)
+
+    def judged(self) -> tuple[int, int]:
+        """Pieces that fitted since it was asked last, and pieces that did not and should have."""
+        fits, misfits = sum(one.fits for one in self.matching), sum(one.misfits for one in self.matching)
+        fresh = fits - self._judged[0], 0 if self.midway or self.astray else misfits - self._judged[1]
+        self._judged = [fits, misfits]
+        return fresh
 
     def as_plain(self) -> dict[str, Any]:
-        """For the session's TLS map."""
-        for matching in self.matching:
-            matching.rest()
+        """For the session's TLS map, as of now."""
         received, sent = self.matching
         exact = received.known and not self.astray
         return {
@@ -119,11 +133,10 @@ class Threads:
                     return moved.sock
         return 0
 
-    def before(self, record: Record, possible: tuple[int, ...] = overheads(0, 0)) -> int:
+    def before(self, record: Record) -> int:
         """The socket from which the thread received last, before this call; one whose records fit is preferred. 0: none."""
         received = [moved for moved in self._lately.get(record.tid, ((), ()))[0] if moved.at_ns <= record.at_ns]
         for moved in reversed(received):
-            heads = memoryview(moved.data[:len(moved.data) // 4 * 4]).cast("I")
-            if any((head & 0xFFFF) - record.length in possible for head in heads):
+            if fit([head & 0xFFFF for head in moved.heads()], record.length):
                 return moved.sock
         return received[-1].sock if received else 0

@@ -6,10 +6,12 @@ With BPF ring buffers the scribe reads the kernel's ring itself; out of perf buf
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
 import time
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -22,7 +24,14 @@ __all__ = ("ScribeLink",)
 _PATIENCE_S = 20.0   # for it to finish, from its last word on
 _RECEIVE = 1 << 20
 _WAITING = 8 << 20   # bytes on their way to it; beyond that records stay in the kernel
-_AT_ONCE = 256
+_AT_ONCE = 256       # records in one message
+_ALL = 1 << 30
+_LATE_NS = 5_000_000  # perf buffers are per CPU: a record may turn up so long after one that was made after it
+
+
+def _time(record: bytes) -> int:
+    """Each begins with when it was made, ns."""
+    return int.from_bytes(record[:8], "little")
 
 
 class ScribeLink:
@@ -35,6 +44,7 @@ class ScribeLink:
         self._socket: socket.socket | None = None
         self._early: deque[dict[str, Any]] = deque()  # messages, some of them of other threads
         self._unsent = b""
+        self._held: list[bytes] = []  # records that are too young to be passed on
         self._done = False
         self.records = 0
         self.failed = False
@@ -78,8 +88,8 @@ class ScribeLink:
             return
         while self._early and len(self._unsent) < _WAITING:
             self._unsent += self._packer.pack(self._early.popleft())
-        if self._ring is None and len(self._unsent) < _WAITING and (records := self._lane.read(_AT_ONCE)):
-            self._unsent += self._packer.pack({"records": sorted(records)})  # a record begins with its time; buffers are per CPU
+        if self._ring is None and len(self._unsent) < _WAITING:
+            self._pass_on(time.clock_gettime_ns(time.CLOCK_MONOTONIC) - _LATE_NS)
         try:
             if self._unsent:
                 self._unsent = self._unsent[self._socket.send(self._unsent):]
@@ -89,6 +99,14 @@ class ScribeLink:
             self._died()
             return
         self._hear()
+
+    def _pass_on(self, until_ns: int | None = None) -> None:
+        """Sends the records of all CPUs in the order of their times, those before ``until_ns``."""
+        records = sorted(self._held + self._lane.read(_ALL), key=_time)
+        count = len(records) if until_ns is None else bisect_left(records, until_ns, key=_time)
+        self._held = records[count:]
+        for at in range(0, count, _AT_ONCE):
+            self._unsent += self._packer.pack({"records": records[at:min(at + _AT_ONCE, count)]})
 
     def _hear(self) -> None:
         assert self._socket is not None
@@ -131,9 +149,10 @@ class ScribeLink:
         if self._process is None:
             return
         if self._ring is None:
-            while self._socket is not None and self._lane.backlog():
+            while self._socket is not None and (self._early or len(self._unsent) >= _WAITING):
                 self.step()
                 keep_going()
+            self._pass_on()
         self.tell({"end": True})
         deadline = time.monotonic() + _PATIENCE_S
         while self._socket is not None and not self._done and time.monotonic() < deadline:
@@ -152,7 +171,7 @@ class ScribeLink:
             self._socket = None
         if not self._done:
             self.failed = True
-            self._process.kill()
+            os.kill(self._process.pid, signal.SIGKILL)  # Popen.kill would wait for it, if it is dead already
         _, _, used = os.wait4(self._process.pid, 0)
         self._process.returncode = 0
         self.usage = {"cpu_s": round(used.ru_utime + used.ru_stime, 4), "peak_rss_mb": round(used.ru_maxrss / 1024, 2)}
