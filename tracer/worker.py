@@ -27,7 +27,7 @@ from tracer.records import CensusKind
 from tracer.stream.drain import Drain
 from tracer.stream.lanes import open_lanes, ring_bytes
 from tracer.stream.meter import kernel_map_bytes, usage
-from tracer.stream.sink import Sink
+from tracer.stream.sink import Sink, load_libraries
 from tracer.syscalls.plans import plans
 from tracer.target.process import runs
 from tracer.target.snapshot import open_files, snapshot_async
@@ -68,6 +68,8 @@ class _Session:
         self._plans = plans(arch(), order.get("expression") or "", order.get("sample") or 1, names=order["mode"] == "full")
         self._tracing.plan(self._plans, SLOW_NS)
         self._lanes = open_lanes(self._tracing, sizes)
+        if not self._run:
+            load_libraries()  # nobody waits for the beginning, and what a busy target does until they are there would have to be kept in memory
         self._tracing.attach()
         self._started = time.time_ns(), time.clock_gettime_ns(time.CLOCK_MONOTONIC)
         for pid in self._pids:

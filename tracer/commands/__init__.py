@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from tracer.commands._later import put_off_inspect
 from tracer.commands._workers import Prepare, prepare
 from tracer.errors import EbtraceError
 from tracer.target.signals import Interrupted
@@ -39,6 +40,7 @@ def main(argv: Sequence[str], prepare: Prepare = prepare) -> int:
         words.insert(0, "attach")  # ebtrace -p PID
     start = prepare() if words and words[0] in _TRACING else None
     try:
+        put_off_inspect()
         from tracer.commands._cli import run_command  # click: after the worker's fork, which neither needs it nor waits for it
 
         status = run_command(words, start)

@@ -24,13 +24,21 @@ if TYPE_CHECKING:
     from tracer.stream.harvest import Harvest
     from tracer.stream.sampler import Sampler
 
-__all__ = ("BATCH", "Sink")
+__all__ = ("BATCH", "Sink", "load_libraries")
 
 BATCH = 8192  # syscall records in one buffer, and at most in one block
 _BUFFERS = 4
 _BUFFERS_AT_FIRST = 28  # until the writer has loaded its libraries, a tenth of a second in which nothing is written
 _SPARE_HEAP = 1 << 20
 _CHECKPOINT_S = (1.0, 2.0, 5.0)  # the first pauses between totals on disk; the last one repeats
+
+
+def load_libraries() -> None:
+    """Imports what the writer thread would import at first: NumPy above all, a tenth of a second in which nothing is written."""
+    import tracer.session.columns
+    import tracer.session.writer
+    import tracer.stream.harvest
+    import tracer.stream.sampler  # noqa: F401
 
 
 class Sink:
