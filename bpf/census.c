@@ -15,20 +15,20 @@ struct census_context {
 /* The state a task inherits: its leader's, or, when children are wanted, its parent's. */
 INLINE struct task_state *inherited_state(struct task_struct *task, u64 census, u32 *thread)
 {
-	struct task_struct *leader = task->group_leader, *parent;
+	struct task_struct *leader = READ(task, group_leader), *parent;
 	struct task_state *s;
 
-	if (leader != task) {
+	if (leader != (void *)ADDRESS(task)) {
 		*thread = 1;
 		return state_at(READ(leader, pid));
 	}
 	if (!(census & CENSUS_CHILDREN))
 		return 0;
-	parent = task->real_parent;
+	parent = READ(task, real_parent);
 	s = state_at(READ(parent, pid));
 	if (s)
 		return s;
-	leader = parent->group_leader;
+	leader = READ(parent, group_leader);
 	return state_at(READ(leader, pid));
 }
 

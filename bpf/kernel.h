@@ -65,6 +65,20 @@ static struct pt_regs *(*const task_regs)(void *task) = (void *)175;
 	asm volatile("" : "+r"(bounded_)); \
 	bounded_; })
 
+/* A value of which the compiler knows nothing: what it calculates with a known one it may turn into branches. */
+#define OPAQUE(value) ({ \
+	u64 opaque_ = (value); \
+	asm volatile("" : "+r"(opaque_)); \
+	opaque_; })
+
+/*
+ * A value by way of a field that is free just now. The verifier walks what follows once for each thing that it knows of the value,
+ * and of what has been in memory it knows nothing.
+ */
+#define UNKNOWN(field, value) ({ \
+	*(volatile __typeof__(field) *)&(field) = (value); \
+	*(volatile __typeof__(field) *)&(field); })
+
 /* The address that a typed pointer holds: the verifier does not let one be calculated with. */
 #define ADDRESS(pointer) ({ \
 	const void *typed_ = (pointer); \

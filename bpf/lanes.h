@@ -25,7 +25,7 @@ INLINE void *workbench(void)
 }
 
 /* 1 for -4095..-1, which are errors (include/linux/err.h), else 0; without a branch, for the verifier's sake. */
-#define IS_ERROR(ret) (((u64)(ret) >> 63) & ((-(u64)(ret) - 1 - 4095) >> 63))
+#define IS_ERROR(ret) (((u64)(ret) >> 63) & (OPAQUE(-(u64)(ret) - 1 - 4095) >> 63))
 
 /* rec_syscall.packed */
 INLINE u64 packed_call(u64 duration, u32 sysno, u32 call_flags)

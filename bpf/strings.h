@@ -53,6 +53,8 @@ INLINE u64 intern(void *ctx, struct scratch *s, u32 kept, u32 length)
 	u64 id, wake;
 	u8 one = 1;
 
+	kept = UNKNOWN(s->head.kept, kept);
+	length = UNKNOWN(s->head.length, length);
 	if (kept > ARGV_BYTES)
 		return 0;
 	if (kept <= INTERN_BYTES) {
@@ -64,8 +66,6 @@ INLINE u64 intern(void *ctx, struct scratch *s, u32 kept, u32 length)
 		id = STRING_ONCE | (u64)this_cpu() << 48 | s->sent_once;
 	}
 	s->head.id = id;
-	s->head.length = length;
-	s->head.kept = kept;
 	s->head.flags = length > kept ? STRING_CUT : 0;
 	s->sent += 1;
 	wake = s->sent % WAKE_STRINGS && kept <= PATH_BYTES ? RB_NO_WAKEUP : RB_FORCE_WAKEUP;

@@ -212,7 +212,8 @@ INLINE int killed_in_call(s64 ret)
 		return 0;
 	task = (void *)current_task_address();
 	read_kernel(&pending, sizeof(pending), &task->pending_signal_sig);
-	return (pending & SIGKILL_BIT) != 0;
+	_Static_assert(CALL_UNFINISHED == 1, "what is told is a flag of the call");
+	return pending / SIGKILL_BIT & 1;
 }
 
 PROBE(on_sys_exit)(u64 *ctx)
@@ -244,21 +245,18 @@ PROBE(on_sys_exit)(u64 *ctx)
 		sysno = sysno_of(call_number(regs), current_is_compat(regs));
 		call_flags = CALL_UNTIMED;
 	}
+	sysno = UNKNOWN(s->sysno, sysno);
+	call_flags = UNKNOWN(s->regs, call_flags | killed_in_call(((volatile u64 *)ctx)[1]));     /* read anew: what a test tells of it is forgotten */
 	plan = plan_of(sysno);
 	if (!plan || !(plan->flags & PLAN_TRACED))
 		return 0;
 #if !COUNTS_ONLY
 	start = clock_ns();
-	if (!call_flags) {
-		duration = start - s->enter_ns;
-		start = s->enter_ns;
-	}
+	duration = (start - s->enter_ns) & ((call_flags / CALL_UNTIMED & 1) - 1ULL);
+	start -= duration;
 #endif
-	if (killed_in_call(ret))
-		call_flags |= CALL_UNFINISHED;
 	totals_add(s->proc, sysno, call_flags, ret, plan->flags, duration);
 #if DETAIL
-	s->sysno = sysno;
 	if (!sampled_out(plan, duration, ret))
 		report(ctx, s, plan, regs, &call_flags, flags, start, duration);
 	if (plan->tail && tail_due(s, plan, regs, ret))

@@ -4,7 +4,7 @@
 #include "lanes.h"
 
 /* Without branches: each would double what the verifier has to walk of all that follows. */
-#define ABOVE(v, limit) (((u64)(limit) - (v)) >> 63)
+#define ABOVE(v, limit) (OPAQUE((u64)(limit) - (v)) >> 63)
 INLINE u32 histogram_bucket(u64 ns)
 {
 	u64 v = ns >> HISTOGRAM_SHIFT, beyond = ABOVE(v, 0x7fffffff), bucket, step;
