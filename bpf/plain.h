@@ -10,7 +10,7 @@
 
 #if TRANSPORT_PERF
 #define CHUNK PLAIN_APART
-#define plain_put_with(reader, ctx, head, from, size) ({ \
+#define plain_put_with(reader, ctx, top, from, size) ({ \
 	u32 zero_ = 0; \
 	struct apart *a_ = map_lookup(MAP(MAP_APART), &zero_); \
 	u64 kept_ = AT_MOST(size, PLAIN_APART); \
@@ -21,7 +21,7 @@
 	} else { \
 		a_->taken = 1; \
 		asm volatile("" ::: "memory"); \
-		a_->head = *(head); \
+		a_->head = *(top); \
 		if (kept_ && reader(a_->bytes, kept_, (void *)(from))) { \
 			a_->head.flags |= PLAIN_UNREADABLE; \
 			kept_ = 0; \
