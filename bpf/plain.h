@@ -58,8 +58,10 @@
 		PLAIN_TIER(reader, 4096, head, from, size); \
 	else if ((size) > 256) \
 		PLAIN_TIER(reader, 1024, head, from, size); \
-	else \
+	else if (size) \
 		PLAIN_TIER(reader, 256, head, from, size); \
+	else \
+		PLAIN_TIER(reader, 8, head, from, size); \
 	})
 #endif
 

@@ -140,7 +140,7 @@ class _Session:
         file = os.fdopen(self._order["fd"], "wb", buffering=0)
         key = os.urandom(32)
         sink = Sink(self._tracing, file, self._meta(), key, redact=self._order.get("redact", True), detail=detail)
-        plaintext = Plaintext(self._tracing, self._lanes, self._sizes, self._order, key, sink.put, self._watch)
+        plaintext = Plaintext(self._tracing, self._lanes, self._sizes, self._order, key, sink, self._watch)
         sink.plaintext = self._plaintext = plaintext
         sink.put("found", self._found)
         if self._sockets:
@@ -170,6 +170,7 @@ class _Session:
             # Taking the probes off may take longer than a short program has run.
             ended_ns = target_ended_ns if reason == "target ended" else time.clock_gettime_ns(time.CLOCK_MONOTONIC)
             drain.finish()
+            sink.catch_up()  # it learns secrets from the records of processes
             plaintext.finish(drain.step)
         sink.put("open", still_open)
         if alive:

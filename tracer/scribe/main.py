@@ -17,6 +17,7 @@ import select
 import socket
 import sys
 import time
+from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
@@ -37,6 +38,8 @@ _AT_ONCE = 256        # records between two looks at the socket
 _SHORTEST_S, _LONGEST_S = 0.001, 0.05
 _FACTS_S = 2.0
 _RECEIVE = 1 << 16
+_HELD_BYTES = 32 << 20
+_HELD_S = 0.3         # exchanges wait so long: a secret that is learned a moment later is still found in them
 _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 4, 38
 
 
@@ -56,6 +59,11 @@ def _give_up_rights() -> None:
     libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
+def _size(exchange: Exchange) -> int:
+    """The bytes of its bodies."""
+    return len(exchange.request_body) + len(exchange.response_body) + sum(len(message.data) for message in exchange.messages)
+
+
 class _Desk:
     """The process's work: from messages and the ring to messages."""
 
@@ -67,6 +75,8 @@ class _Desk:
         self._exchanges = ExchangePacker()
         self._ring = StringRing(*order["ring"]) if order["ring"] else None
         self._verdicts: dict[int, bool | None] = {}
+        self._held: deque[tuple[float, list[Exchange]]] = deque()  # until when, and what
+        self._holding = 0  # bytes of bodies
         self._facts_at = time.monotonic() + _FACTS_S
         self.ended = False
 
@@ -86,8 +96,17 @@ class _Desk:
 
     def take(self, records: Iterable[bytes]) -> None:
         for raw in records:
-            if (record := unpack(raw)) is not None:
-                self._write(self._scribe.take(record))
+            if (record := unpack(raw)) is not None and (exchanges := self._scribe.take(record)):
+                self._held.append((time.monotonic() + _HELD_S, exchanges))
+                self._holding += sum(map(_size, exchanges))
+
+    def _let_go(self) -> None:
+        """Writes what has waited long enough, or takes too much room."""
+        now = time.monotonic()
+        while self._held and (self._held[0][0] <= now or self._holding > _HELD_BYTES or self.ended):
+            exchanges = self._held.popleft()[1]
+            self._holding -= sum(map(_size, exchanges))
+            self._write(exchanges)
 
     def _write(self, exchanges: list[Exchange]) -> None:
         for exchange in exchanges:
@@ -99,6 +118,7 @@ class _Desk:
         """Reads some of the ring; False when there was nothing."""
         records = self._ring.read(_AT_ONCE) if self._ring else []
         self.take(records)
+        self._let_go()
         verdicts = self._scribe.verdicts()
         if verdicts != self._verdicts:
             self._verdicts = verdicts

@@ -11,6 +11,7 @@ from tracer.kernel.tracing import Tracing
 from tracer.records import MapId
 from tracer.stream.lanes import Lanes
 from tracer.stream.scribe import ScribeLink
+from tracer.stream.sink import Sink
 from tracer.stream.watching import WatchLink
 
 __all__ = ("READABLE", "Plaintext", "environment")
@@ -22,13 +23,17 @@ _HEADS = 1 << 16  # bytes that leave the kernel in any case: the heads of messag
 class Plaintext:
     """The plaintext of one session."""
 
-    def __init__(self, tracing: Tracing, lanes: Lanes, sizes: Mapping[str, int], order: Mapping[str, Any], key: bytes, put: Callable[..., None],
+    def __init__(self, tracing: Tracing, lanes: Lanes, sizes: Mapping[str, int], order: Mapping[str, Any], key: bytes, sink: Sink,
                  watch: WatchLink | None) -> None:
-        """``put`` takes what is to be written, as `Sink.put` does; ``key`` is the redaction's."""
+        """``key`` is the redaction's."""
         ring = None if tracing.perf else (tracing.maps[MapId.PLAINTEXT].fd, sizes["plaintext"])
         told = {"key": key, "redact": order.get("redact", True), "max_body": order.get("max_body", 0)}
-        self._scribe = ScribeLink(lanes.plaintext, ring, told, put)
+        self._scribe = ScribeLink(lanes.plaintext, ring, told, sink.put)
+        self._learned = sink.learned
+        for pid in order.get("pids") or [order["pid"]]:  # before anything can be said; the others as they are seen to start
+            self._scribe.tell({"variables": environment(pid)})
         self._watch = watch
+        self._expected = False
 
     @staticmethod
     def bulk(max_body: int) -> int:
@@ -37,6 +42,7 @@ class Plaintext:
 
     def _library(self, number: int, name: str) -> None:
         self._scribe.tell({"library": [number, name]})
+        self._expected = True  # a large download fills the ring while a process starts
 
     @property
     def ready(self) -> bool:
@@ -49,19 +55,21 @@ class Plaintext:
             poll.register(self._watch.fileno(), select.EPOLLIN)
             self._watch.look(pids)
 
-    def learn(self, variables: dict[str, str]) -> None:
-        """Any thread: the environment of a traced process, whose secrets are to be found in what it says."""
-        self._scribe.tell({"variables": variables})
-
     def step(self, poll: select.epoll) -> None:
         """Passes on what is there, without waiting; ``poll`` wakes the caller for more."""
-        fd = self._scribe.begin()
+        self._learn()
+        fd = self._scribe.begin(at_once=self._expected)
         if fd is not None:
             poll.register(fd, select.EPOLLIN)
         self._scribe.step()
         if self._watch is not None:
             self._watch.step(self._library)
             self._watch.judge(self._scribe.verdicts)
+
+    def _learn(self) -> None:
+        """What traced processes were started with: their secrets are to be found in what they say."""
+        while not self._learned.empty():
+            self._scribe.tell({"variables": self._learned.get()})
 
     def stop(self) -> None:
         """After the trace: nothing is read any more."""
@@ -70,6 +78,7 @@ class Plaintext:
 
     def finish(self, keep_going: Callable[[], object]) -> None:
         """After all probes are off: waits until all that was said is written."""
+        self._learn()
         self._scribe.finish(keep_going)
 
     def delivered(self) -> dict[str, int]:

@@ -55,9 +55,9 @@ class ScribeLink:
         """Any thread: {"library": [number, name]} or {"variables": {..}}, sent when there is a scribe."""
         self._early.append(message)
 
-    def begin(self) -> int | None:
-        """Starts it if there is something to read and none has been started; then its descriptor, to be polled."""
-        if self._process is not None or self.failed or not self._lane.backlog():
+    def begin(self, *, at_once: bool = False) -> int | None:
+        """Starts it if there is something to read, or ``at_once``, and none has been started; then its descriptor, to be polled."""
+        if self._process is not None or self.failed or not (at_once or self._lane.backlog()):
             return None
         ours, theirs = socket.socketpair()
         root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))

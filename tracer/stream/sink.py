@@ -55,6 +55,7 @@ class Sink:
         self._redaction: Redaction | None = None
         self._tls: dict[str, Any] = {}  # the last that the scribe said of TLS
         self.plaintext: Plaintext | None = None
+        self.learned: queue.SimpleQueue[dict[str, str]] = queue.SimpleQueue()  # environments of traced processes, for the scribe
         self._queue: queue.SimpleQueue[tuple[str, Any, int] | None] = queue.SimpleQueue()
         self._pool: queue.SimpleQueue[mmap.mmap] = queue.SimpleQueue()
         self._buffers, self._limit = 0, _BUFFERS_AT_FIRST
@@ -96,6 +97,13 @@ class Sink:
     def behind(self) -> int:
         """Batches that wait to be written."""
         return self._queue.qsize()
+
+    def catch_up(self) -> None:
+        """Waits until all that was handed over so far has been written, or nothing can be any more."""
+        done = threading.Event()
+        self._queue.put(("caught up", done, 0))
+        while not done.wait(0.05) and self._thread.is_alive():
+            pass
 
     @property
     def written(self) -> int:
@@ -147,7 +155,7 @@ class Sink:
         keep_heap(_SPARE_HEAP)
         self._limit = _BUFFERS
         self._sampler = Sampler()
-        self._redaction = Redaction(self._key, self._redact, self._learned)
+        self._redaction = Redaction(self._key, self._redact, self.learned.put)
         self._redaction.learn(self._meta["pid"])
         while (item := self._next()) is not None:
             try:
@@ -172,6 +180,8 @@ class Sink:
                 self._syscalls(memoryview(data)[: count * 64], slots=True)
             finally:
                 self._give_back(data)
+        elif kind == "caught up":
+            data.set()
         elif self.error is not None:
             return
         elif kind == "open":
@@ -214,10 +224,6 @@ class Sink:
 
         assert self._writer is not None
         self._writer.write_packed(BlockKind(kind), raw)
-
-    def _learned(self, variables: dict[str, str]) -> None:
-        if self.plaintext is not None:
-            self.plaintext.learn(variables)
 
     def _write_tls(self) -> None:
         """How much was read in clear, by what, and what was taken out of it."""
