@@ -10,7 +10,8 @@
 
 #if TRANSPORT_PERF
 #define CHUNK PLAIN_APART
-#define plain_put_with(reader, ctx, head, from, size) ({ \
+#define PIECE(room) ((room) > CHUNK ? CHUNK : (room))
+#define plain_put_with(reader, ctx, with, from, size) ({ \
 	u32 zero_ = 0; \
 	struct apart *a_ = map_lookup(MAP(MAP_APART), &zero_); \
 	u64 kept_ = AT_MOST(size, PLAIN_APART); \
@@ -21,7 +22,7 @@
 	} else { \
 		a_->taken = 1; \
 		asm volatile("" ::: "memory"); \
-		a_->head = *(head); \
+		a_->head = *(with); \
 		if (kept_ && reader(a_->bytes, kept_, (void *)(from))) { \
 			a_->head.flags |= PLAIN_UNREADABLE; \
 			kept_ = 0; \
@@ -34,32 +35,33 @@
 	} })
 #else
 #define CHUNK PLAIN_CHUNK
+#define PIECE(room) ((room) > CHUNK ? CHUNK : (room) > 4096 && (room) <= 3 * 4096 ? 4096 : (room))     /* with little air behind it */
 
-#define PLAIN_TIER(reader, room, head, from, size) ({ \
+#define PLAIN_TIER(reader, room, with, from, size) ({ \
 	struct rec_plain *r_ = ring_reserve(MAP(MAP_PLAINTEXT), sizeof(struct rec_plain) + (room), 0); \
 	u64 kept_ = AT_MOST(size, room); \
 	if (!r_) { \
 		ledger_add(LANE_PLAINTEXT, LOST); \
 	} else { \
-		*r_ = *(head); \
+		*r_ = *(with); \
 		r_->kept = kept_; \
 		if (kept_ && reader(r_ + 1, kept_, (void *)(from))) { \
 			r_->kept = 0; \
 			r_->flags |= PLAIN_UNREADABLE; \
 		} \
-		ring_submit(r_, SENT_LATELY((head)->position, (head)->length)); \
+		ring_submit(r_, SENT_LATELY((with)->position, (with)->length)); \
 	} })
 
-#define plain_put_with(reader, ctx, head, from, size) ({ \
+#define plain_put_with(reader, ctx, with, from, size) ({ \
 	ledger_add(LANE_PLAINTEXT, COUNTED); \
 	if ((size) > 4096) \
-		PLAIN_TIER(reader, PLAIN_CHUNK, head, from, size); \
+		PLAIN_TIER(reader, PLAIN_CHUNK, with, from, size); \
 	else if ((size) > 1024) \
-		PLAIN_TIER(reader, 4096, head, from, size); \
+		PLAIN_TIER(reader, 4096, with, from, size); \
 	else if ((size) > 256) \
-		PLAIN_TIER(reader, 1024, head, from, size); \
+		PLAIN_TIER(reader, 1024, with, from, size); \
 	else \
-		PLAIN_TIER(reader, 256, head, from, size); \
+		PLAIN_TIER(reader, 256, with, from, size); \
 	})
 #endif
 
