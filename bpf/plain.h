@@ -11,7 +11,7 @@
 #if TRANSPORT_PERF
 #define CHUNK PLAIN_APART
 #define PIECE(room) ((room) > CHUNK ? CHUNK : (room))
-#define plain_put_with(reader, ctx, with, from, size) ({ \
+#define plain_put_with(reader, ctx, top, from, size) ({ \
 	u32 zero_ = 0; \
 	struct apart *a_ = map_lookup(MAP(MAP_APART), &zero_); \
 	u64 kept_ = AT_MOST(size, PLAIN_APART); \
@@ -22,7 +22,7 @@
 	} else { \
 		a_->taken = 1; \
 		asm volatile("" ::: "memory"); \
-		a_->head = *(with); \
+		a_->head = *(top); \
 		if (kept_ && reader(a_->bytes, kept_, (void *)(from))) { \
 			a_->head.flags |= PLAIN_UNREADABLE; \
 			kept_ = 0; \
@@ -37,31 +37,31 @@
 #define CHUNK PLAIN_CHUNK
 #define PIECE(room) ((room) > CHUNK ? CHUNK : (room) > 4096 && (room) <= 3 * 4096 ? 4096 : (room))     /* with little air behind it */
 
-#define PLAIN_TIER(reader, room, with, from, size) ({ \
+#define PLAIN_TIER(reader, room, top, from, size) ({ \
 	struct rec_plain *r_ = ring_reserve(MAP(MAP_PLAINTEXT), sizeof(struct rec_plain) + (room), 0); \
 	u64 kept_ = AT_MOST(size, room); \
 	if (!r_) { \
 		ledger_add(LANE_PLAINTEXT, LOST); \
 	} else { \
-		*r_ = *(with); \
+		*r_ = *(top); \
 		r_->kept = kept_; \
 		if (kept_ && reader(r_ + 1, kept_, (void *)(from))) { \
 			r_->kept = 0; \
 			r_->flags |= PLAIN_UNREADABLE; \
 		} \
-		ring_submit(r_, SENT_LATELY((with)->position, (with)->length)); \
+		ring_submit(r_, SENT_LATELY((top)->position, (top)->length)); \
 	} })
 
-#define plain_put_with(reader, ctx, with, from, size) ({ \
+#define plain_put_with(reader, ctx, top, from, size) ({ \
 	ledger_add(LANE_PLAINTEXT, COUNTED); \
 	if ((size) > 4096) \
-		PLAIN_TIER(reader, PLAIN_CHUNK, with, from, size); \
+		PLAIN_TIER(reader, PLAIN_CHUNK, top, from, size); \
 	else if ((size) > 1024) \
-		PLAIN_TIER(reader, 4096, with, from, size); \
+		PLAIN_TIER(reader, 4096, top, from, size); \
 	else if ((size) > 256) \
-		PLAIN_TIER(reader, 1024, with, from, size); \
+		PLAIN_TIER(reader, 1024, top, from, size); \
 	else \
-		PLAIN_TIER(reader, 256, with, from, size); \
+		PLAIN_TIER(reader, 256, top, from, size); \
 	})
 #endif
 

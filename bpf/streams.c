@@ -169,6 +169,15 @@ INLINE struct flow *flow_of(struct watched *watched, u32 sent)
 	return sent ? &watched->stream.flows[1] : &watched->stream.flows[0];
 }
 
+/* What has been put down; of several records for one call the last one has its length. */
+INLINE void send_heads(void *ctx, struct work *w, u32 length)
+{
+	w->head.kind = PLAIN_WIRE;
+	w->head.length = length;
+	plain_put_with(read_kernel, ctx, &w->head, (u64)w->heads, AT_MOST(w->count, HEADS) * sizeof(u32));
+	w->count = 0;
+}
+
 PROBE(on_wire)(u64 *ctx)
 {
 	struct work *w = workbench();
@@ -202,15 +211,16 @@ PROBE(on_wire)(u64 *ctx)
 		w->count += 1;
 		flow->head = flow->had = 0;
 	}
-	if (w->count < HEADS - HEAD_STEPS && flow->had < TLS_HEAD && more(w))
+	if (flow->had < TLS_HEAD && more(w)) {
+		if (w->count > HEADS - HEAD_STEPS)
+			send_heads(ctx, w, 0);
 		tail_call(ctx, MAP(MAP_TAILS), TAIL_WIRE);
+	}
 	if (w->left)
 		flow->had = HAD_NONE_KNOWN;
 	if (flow->had == HAD_NONE_KNOWN)
 		w->head.flags |= PLAIN_ASTRAY;
-	w->head.kind = PLAIN_WIRE;
-	w->head.length = w->message.length;
-	plain_put_with(read_kernel, ctx, &w->head, (u64)w->heads, AT_MOST(w->count, HEADS) * sizeof(u32));
+	send_heads(ctx, w, w->message.length);
 	return 0;
 }
 

@@ -19,8 +19,7 @@ def coverage(document: Mapping[str, Any]) -> dict[str, Any]:
     """What the view of HTTP says above all else: the share, whether it is all, the connections that were not read, the secrets."""
     tls = document["tls"]
     rows = [{"name": row["name"] or row["sni"] or row["remote"] or "?", "process": row["process"], "pid": row["pid"], "reason": row["reason"],
-             "library": row["library"], "percent": row["percent"], "bytes": (row["sent_bytes"] or 0) + (row["received_bytes"] or 0)}
-            for row in unread(document)]
+             "library": row["library"], "percent": row["percent"], "bytes": _bytes(row)} for row in unread(document)]
     return {"share": _share(tls["percent"]), "whole": not rows, "connections": len(tls["connections"]), "unread": rows,
             "secrets": sum(tls["redacted"].values()), "redacted": _redacted(tls["redacted"])}
 
@@ -28,7 +27,7 @@ def coverage(document: Mapping[str, Any]) -> dict[str, Any]:
 def unread(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """The TLS connections of which not all was read, those with most bytes first."""
     rows = [row for row in document["tls"]["connections"] if row["reason"] or (row["percent"] is not None and row["percent"] < 100)]
-    return sorted(rows, key=lambda row: -(row["sent_bytes"] or 0) - (row["received_bytes"] or 0))
+    return sorted(rows, key=_bytes, reverse=True)
 
 
 def sentences(document: Mapping[str, Any]) -> list[str]:
@@ -43,6 +42,12 @@ def sentences(document: Mapping[str, Any]) -> list[str]:
     if told["redacted"]:
         found.append(f"{told['redacted']}.")
     return found
+
+
+def _bytes(row: Mapping[str, Any]) -> int:
+    """What it moved: on the wire, or, where that is not known, inside TLS."""
+    pairs = ((row["sent_bytes"], row["app_sent"]), (row["received_bytes"], row["app_received"]))
+    return sum((inside if wire is None else wire) or 0 for wire, inside in pairs)
 
 
 def _share(percent: float | None) -> str:

@@ -69,12 +69,12 @@ def _before(row: Row, connections: Sequence[_Latest], lookups: _Latest) -> Itera
     lookup = lookups.before(_host(row["url"]), opened)
     if lookup and lookup["latency_ns"] is not None:
         answered = lookup["at_ns"] + lookup["latency_ns"]
-        if opened - _SOON <= answered <= row["started_ns"]:
+        if max(opened - _SOON, lookup["at_ns"]) <= answered <= row["started_ns"]:
             yield "dns", lookup["at_ns"], answered
     if connected is None or connected > row["started_ns"]:
         return
     if connection["connect_ms"] is not None:
-        yield "connect", max(connected - round(connection["connect_ms"] * 1e6), opened), connected
+        yield "connect", min(max(connected - round(connection["connect_ms"] * 1e6), opened), connected), connected
     if row["tls"]:
         yield "tls", connected, row["started_ns"]
 

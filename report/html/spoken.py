@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from report.html.bodies import MOST_MESSAGES, Bodies
-from report.html.conversation import Texts, turns
+from report.html.conversation import Messages, Texts, turns
 from report.html.packing import deflated
 from report.text import count
 from tracer.session.exchanges import Exchange, Mark
@@ -26,8 +26,9 @@ def spoken(exchanges: Sequence[Exchange], document: Mapping[str, Any], origin_ns
     """Base64 of one compressed part, and what was left out, as sentences. ``origin_ns``: the start of the session, CLOCK_MONOTONIC. Without bodies
     the texts of LLM calls are left out, too."""
     texts = Texts(_MOST_TEXT, _LONGEST_TEXT)
-    calls = turns(document["llm"], texts) if bodies else []
-    about = {"http": [_told(exchange, origin_ns, bodies) for exchange in exchanges], "llm": calls, "texts": texts.all}
+    messages = Messages(texts)
+    calls = turns(document["llm"], messages) if bodies else []
+    about = {"http": [_told(exchange, origin_ns, bodies) for exchange in exchanges], "llm": calls, "messages": messages.all, "texts": texts.all}
     # A lone surrogate can stand in JSON as an escape, but not in UTF-8
     data = json.dumps(about, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode(errors="backslashreplace")
     notes = [*(bodies.notes if bodies else ()), *([f"Of the messages of LLM calls {count(texts.left_out)} are cut."] if texts.left_out else ())]

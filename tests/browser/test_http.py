@@ -80,7 +80,8 @@ def test_one_call_in_full(show: Show) -> None:
     told = details(reader, "https://api.anthropic.com/v1/messages")
     for words in ("Exchange 2 · http/1.1 · TLS (openssl)", "status 200 OK", "took 620 ms", "process agent (100)", "connection 198.51.100.7:443",
                   "secrets 1 secret taken out", "tokens in 1,200", "of these cached 1,000", "stopped because tool_use",
-                  "name looked up 8.00 ms", "connect 12.0 ms", "TLS and first use 18.0 ms", "request sent 4.00 ms", "waiting 216 ms", "response 400 ms", "Request headers 4", "message_start"):
+                  "name looked up 8.00 ms", "connect 12.0 ms", "TLS and first use 18.0 ms", "request sent 4.00 ms",
+                  "waiting 216 ms", "response 400 ms", "Request headers 4", "message_start"):
         assert words in told, words
     reader.press("#details .part summary")
     reader.shows("[redacted:1a2b3c4d]", "#details")
@@ -196,7 +197,7 @@ def test_exchanges_stand_in_the_timeline(show: Show) -> None:
         found += reader.text(".tip")
         if "claude" in found:
             break
-    assert "waited 256 ms, then 544 ms of answer" in found
+    assert "waited 315 ms, then 485 ms of answer" in found
     ActionChains(reader.driver).click().perform()
     reader.wait(lambda: reader.address == "timeline?sel=exchange:4")
 

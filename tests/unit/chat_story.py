@@ -77,8 +77,9 @@ def fill(told: Story) -> None:
     told.exchange(1100 * MS, 1104 * MS, 1350 * MS, 1900 * MS, **_post(asked), **_streamed(1350 * MS, 550 * MS, parts), redacted=1)
     told.exchange(1950 * MS, 1951 * MS, None, None, method="GET", scheme="http", authority="slow.example:8080", target="/never", connection=12,
                   errors=["The trace ended before the response did."])
-    told.exchange(600 * MS, 602 * MS, 640 * MS, 641 * MS, method="POST", scheme="http", authority="forms.example", target="/send", status=404,
-                  reason="Not Found", connection=13, request_headers=[("Content-Type", "application/x-www-form-urlencoded"), ("Cookie", _SECRET_TAG)],
+    told.exchange(600 * MS, 602 * MS, 640 * MS, 641 * MS, method="POST", scheme="http", authority="forms.example", target="/send",
+                  status=404, reason="Not Found", connection=13,
+                  request_headers=[("Content-Type", "application/x-www-form-urlencoded"), ("Cookie", _SECRET_TAG)],
                   request_body=b"name=J%C3%BCrgen&note=a+b", response_headers=[("Content-Type", "text/plain; charset=iso-8859-1")],
                   response_body="nicht gefunden: äöü".encode("latin-1"), redacted=1)
     told.exchange(650 * MS, 651 * MS, 660 * MS, 2300 * MS, method="GET", scheme="wss", authority="live.example", target="/feed", status=101,
@@ -89,8 +90,8 @@ def fill(told: Story) -> None:
                       SocketMessage(ORIGIN + 2300 * MS, True, "close", b"", 2)])
     told.exchange(1000 * MS, 1001 * MS, 1003 * MS, 1004 * MS, method="GET", scheme="http", authority="localhost:9000", target="/health", status=204,
                   reason="No Content", side="server", proc=2, tid=101, connection=15)
-    told.exchange(2000 * MS, 2002 * MS, 2030 * MS, 2040 * MS, method="GET", scheme="https", authority="models.example", target="/logo.png", status=200,
-                  reason="OK", library="openssl", connection=9, response_headers=[("Content-Type", "image/png")],
+    told.exchange(2000 * MS, 2002 * MS, 2030 * MS, 2040 * MS, method="GET", scheme="https", authority="models.example", target="/logo.png",
+                  status=200, reason="OK", library="openssl", connection=9, response_headers=[("Content-Type", "image/png")],
                   response_body=b"\x89PNG\r\n\x1a\n" + bytes(300), response_bytes=9000, response_length=9000, response_cut=True)
 
 
@@ -98,8 +99,8 @@ def tls(**fields: Any) -> dict[str, Any]:
     """Nearly all was read; one library cannot be."""
     def row(sock: int, name: str, library: str, sent: int, received: int, seen: float, reason: str = "") -> dict[str, Any]:
         return {"sock": sock, "proc": 1, "library": library, "sni": name, "alpn": "http/1.1", "version": "TLS 1.3",
-                "first_ns": ORIGIN + 50 * MS, "last_ns": ORIGIN + 2000 * MS, "app_sent": sent, "app_received": received, "seen_sent": int(sent * seen),
-                "seen_received": int(received * seen), "reason": reason}
+                "first_ns": ORIGIN + 50 * MS, "last_ns": ORIGIN + 2000 * MS, "app_sent": sent, "app_received": received,
+                "seen_sent": int(sent * seen), "seen_received": int(received * seen), "reason": reason}
 
     return {"connections": [row(SOCK, API, "openssl", 8000, 20_000, 1), row(70, "models.example", "openssl", 400, 9500, 1),
                             row(71, "telemetry.example", "", 3000, 1000, 0, "rustls cannot be read")],

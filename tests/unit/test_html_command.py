@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.html_columns import Page
 from tests.unit.report_sessions import Story
 
 CHECKOUT = Path(__file__).parent.parent.parent
@@ -51,6 +52,18 @@ def test_fewer_events(session: Path, tmp_path: Path) -> None:
     assert report(session, "--max-events", "1000", cwd=tmp_path).returncode == 0
     assert "The session has 3,000 calls, too many for one page." in (tmp_path / "a.html").read_text()
     assert report(session, "--max-events", "5", cwd=tmp_path).returncode == 2
+
+
+def test_without_bodies(tmp_path: Path) -> None:
+    told = Story()
+    told.found(0, 1, 100)
+    told.exchange(1, 2, 3, 4, method="GET", scheme="http", authority="a.example", target="/", status=200, response_body=b"said and done")
+    told.write(tmp_path / "a.ebt")
+    for words, expected in (((), b"said and done"), (("--no-bodies",), b"")):
+        assert report("a.ebt", "--force", *words, cwd=tmp_path).returncode == 0
+        page = Page((tmp_path / "a.html").read_text())
+        assert page.body(0, 1) == expected
+        assert page.tables["http"]["response_bytes"] == [13]
 
 
 def test_what_is_no_session_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 from typing import Any
 
-from report.html.conversation import Texts, turns
+from report.html.conversation import Messages, Texts, turns
 
 
 def said(role: str, text: str, *calls: tuple[str, str, str], answers: str = "") -> dict[str, Any]:
@@ -12,9 +12,9 @@ def call(*prompt: dict[str, Any], **fields: Any) -> dict[str, Any]:
     return {"prompt": prompt, "system": "", "text": "", "reasoning": "", "tools": (), "error": None, "tool_calls": (), "pid": 1, **fields}
 
 
-def told(*calls: dict[str, Any]) -> tuple[list[dict[str, Any]], list[str]]:
-    texts = Texts(10_000, 1000)
-    return turns(calls, texts), texts.all
+def told(*calls: dict[str, Any]) -> tuple[list[dict[str, Any]], Messages]:
+    messages = Messages(Texts(10_000, 1000))
+    return turns(calls, messages), messages
 
 
 def carried_on(*calls: dict[str, Any]) -> list[tuple[int, int]]:
@@ -49,11 +49,13 @@ def test_a_shortened_conversation_begins_anew() -> None:
 
 
 def test_equal_texts_are_kept_once() -> None:
-    found, texts = told(call(A, system="s"), call(A, ANSWER, RESULT, system="s", text="end", reasoning="r", tools=("run",), error="late", tool_calls=[
-        {"id": "2", "name": "run", "arguments": "{}"}]))
-    assert texts == ["", "a", "s", "x", "{}", "r", "end", "late"]
-    prompt = [["user", 1, "", [], []], ["assistant", 3, "", [["1", "run", 4]], []], ["tool", 5, "1", [], []]]
-    assert found[1] == {"base": 0, "known": 2, "system": 2, "prompt": prompt, "text": 6, "reasoning": 5, "tools": ["run"], "error": 7, "tool_calls": [["2", "run", 4]]}
+    again = [{"id": "2", "name": "run", "arguments": "{}"}]
+    found, messages = told(call(A, system="s"), call(A, ANSWER, RESULT, system="s", text="end", reasoning="r", tools=("run",), error="late",
+                                                     tool_calls=again))
+    assert messages.texts.all == ["", "a", "s", "x", "{}", "r", "end", "late"]
+    assert messages.all == [["user", 1, "", [], []], ["assistant", 3, "", [["1", "run", 4]], []], ["tool", 5, "1", [], []]]
+    assert found[1] == {"base": 0, "known": 2, "system": 2, "prompt": [0, 1, 2], "text": 6, "reasoning": 5, "tools": ["run"], "error": 7,
+                        "tool_calls": [["2", "run", 4]]}
 
 
 def test_texts_that_find_no_room_say_so() -> None:

@@ -7,7 +7,7 @@ from report.html.coverage import coverage, sentences
 
 def connection(**fields: Any) -> dict[str, Any]:
     return {"name": None, "sni": "", "remote": "192.0.2.1:443", "pid": 1, "process": "x", "library": "openssl",
-            "sent_bytes": 500, "received_bytes": 500, "percent": 100.0, "reason": "", **fields}
+            "sent_bytes": 500, "received_bytes": 500, "app_sent": 400, "app_received": None, "percent": 100.0, "reason": "", **fields}
 
 
 def document(*connections: dict[str, Any], percent: float | None = 100.0, **redacted: int) -> dict[str, Any]:
@@ -35,9 +35,10 @@ def test_what_was_not_read_is_named_with_its_reason() -> None:
             connection(sni="b.example", percent=99.0, sent_bytes=70_000), connection(percent=None, reason="attached late"), connection()]
     rows += [connection(sni=f"c{number}", percent=1.0, sent_bytes=0, received_bytes=1) for number in range(2)]
     found = document(*rows, percent=40.25)
-    assert [row["name"] for row in coverage(found)["unread"]] == ["b.example", "192.0.2.1:443", "a.example", "c0", "c1"]
+    assert [(row["name"], row["bytes"]) for row in coverage(found)["unread"]] == [
+        ("b.example", 70_500), ("192.0.2.1:443", 1000), ("a.example", 900), ("c0", 1), ("c1", 1)]
     assert sentences(found) == ["40.2 % of the TLS traffic was read in clear. Not read: b.example: 70.5 kB; 192.0.2.1:443: 1.00 kB, attached late; "
-                                "a.example: 500 B, rustls is not supported; and 2 more."]
+                                "a.example: 900 B, rustls is not supported; and 2 more."]
     assert sentences(document(connection(reason="x"), percent=None))[0].startswith("Not all TLS traffic was read in clear. Not read:")
 
 

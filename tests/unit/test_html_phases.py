@@ -1,5 +1,8 @@
 from typing import Any
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from report.html.phases import phases_of
 
 
@@ -62,3 +65,17 @@ def test_what_was_not_seen_has_no_phase() -> None:
 def test_an_answer_may_come_before_all_was_sent() -> None:
     assert phases(row(sent_ns=1800)) == [[("send", 1000, 1800)]]
     assert phases(row(url="http://[", sent_ns=900), connections=(connection(),), dns=(lookup(),))[0][-1] == ("stream", 1500, 2000)
+
+
+number, maybe = st.integers(-(1 << 63), 1 << 63), st.none() | st.integers(-5000, 5000)
+forged = st.fixed_dictionaries({"started_ns": st.integers(-5000, 5000), "sent_ns": maybe, "first_byte_ns": maybe, "ended_ns": maybe,
+                                "connection": st.integers(0, 2), "sock": st.integers(0, 2), "url": st.text(max_size=20)})
+ends = st.fixed_dictionaries({"opened_ns": maybe, "connected_ns": maybe, "connect_ms": st.none() | st.floats(-1, 1), "sock": st.integers(0, 2)})
+looked_up = st.fixed_dictionaries({"at_ns": number, "latency_ns": st.none() | number, "name": st.sampled_from(["", "a.example"])})
+
+
+@given(st.lists(forged, max_size=5), st.lists(ends, max_size=5), st.lists(looked_up, max_size=3))
+def test_forged_times_never_run_backwards(rows: list[Any], connections: list[Any], dns: list[Any]) -> None:
+    found = phases(*(row(**fields) for fields in rows), connections=tuple(connection(**fields) for fields in connections), dns=tuple(dns))
+    assert len(found) == len(rows)
+    assert all(start <= end for part in found for _, start, end in part)

@@ -58,6 +58,7 @@ class Matching:
         self._lengths: deque[int] = deque()  # of records, encrypted
         self._greeting = 0  # of those: how many are the handshake's, most likely
         self._touched = 0  # bytes of the first one that were matched
+        self._parts: list[int] = []  # the pieces that these were
         self._pieces: deque[int] = deque()  # that were sent, and whose records will be
         self._dropped = 0  # bytes in records that nobody can wait for any more
 
@@ -124,6 +125,7 @@ class Matching:
             self._lengths.popleft()
         self._greeting = max(self._greeting - count, 0)
         self._touched = 0
+        self._parts.clear()
 
     def _give_up(self) -> None:
         self._strange += self._pieces.popleft()
@@ -142,6 +144,7 @@ class Matching:
             elif not self._sent and (at := self._longer(wanted)) is not None:
                 self._pass(at)
                 self._touched = wanted
+                self._parts.append(wanted)
                 self.matched += wanted
                 self._pieces.popleft()
             elif self._sent and sum(map(self._plain, islice(self._lengths, _AHEAD - 1, None))) < wanted:
@@ -150,8 +153,13 @@ class Matching:
                 self._give_up()
 
     def _go_on(self, wanted: int) -> None:
-        """The record that was begun is read on."""
+        """The record that was begun is read on. No read goes over the end of one: then it was another that was begun."""
         left = self._plain(self._lengths[0]) - self._touched
+        if wanted > left and self._parts and len(self._lengths) > 1:
+            self.matched -= self._touched
+            self._pieces.extendleft(reversed(self._parts))
+            self._pass(1)
+            return
         taken = min(left, wanted)
         self.matched += taken
         if wanted > left:
@@ -164,12 +172,14 @@ class Matching:
             self._pass(1)
         else:
             self._touched += taken
+            self._parts.append(taken)
 
     def _exact(self, wanted: int) -> tuple[int, int] | None:
         """How many records are to be passed over, and how many carry exactly so much."""
         for overhead in self._overheads:
             plain = [max(length - overhead, 0) for length in self._lengths]
-            for at in range(min(_AHEAD, len(plain))):
+            places = range(min(self._greeting + _AHEAD, len(plain)))
+            for at in (*places[self._greeting:], *places[:self._greeting]):
                 for count, total in enumerate(accumulate(plain[at:]) if self._sent else plain[at:at + 1], 1):
                     if total == wanted:
                         self._overheads = (overhead,)  # if nobody saw the handshake, the first lengths that fit tell

@@ -44,6 +44,7 @@ class Wire:
         self._client: int | None = None  # the direction of the one that spoke first
         self._next: list[int | None] = [None, None]  # bytes of each direction
         self._judged = [0, 0]
+        self._writing = (0, 0)  # start of the call whose bytes are being told of, and how many they are so far
 
     def hello(self, record: Record) -> None:
         """Some of the first bytes of a direction."""
@@ -68,6 +69,7 @@ class Wire:
         """The heads of the records in one call."""
         way = record.flags & PlainFlag.SENT
         self.last_ns = record.at_ns
+        self._written()
         lost = self._next[way] not in (None, record.position)
         self._next[way] = record.position + record.length
         self.astray |= lost or (bool(record.flags & PlainFlag.ASTRAY) and not self.midway)
@@ -84,7 +86,20 @@ class Wire:
         way = record.flags & PlainFlag.SENT
         self.library, self.number, self.last_ns = library, record.library, record.at_ns
         self.seen[way] += record.length
-        self.matching[way].piece(record.length)
+        if not way:
+            self.matching[way].piece(record.length)
+            return
+        start, length = self._writing
+        if start != record.start_ns:
+            self._written()
+            length = 0
+        self._writing = record.start_ns, length + record.length
+
+    def _written(self) -> None:
+        """A call that wrote is over: what it was given came in several records, but is one piece, cut as the library likes."""
+        if self._writing[1]:
+            self.matching[1].piece(self._writing[1])
+            self._writing = 0, 0
 
     def judged(self) -> tuple[int, int]:
         """Pieces that fitted since it was asked last, and pieces that did not and should have."""
@@ -95,6 +110,7 @@ class Wire:
 
     def as_plain(self) -> dict[str, Any]:
         """For the session's TLS map, as of now."""
+        self._written()
         received, sent = self.matching
         exact = received.known and not self.astray
         return {

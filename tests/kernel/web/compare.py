@@ -7,7 +7,6 @@ from itertools import pairwise
 from typing import Any
 
 from report.exchanges import exchanges_of
-
 from tests.kernel.lab import Session
 from tests.kernel.web.log import NUMBER, Headers, Logged
 from tests.kernel.web.server import Server

@@ -9,10 +9,13 @@ import os
 import platform
 import subprocess
 import sys
+import time
 from functools import cache
 from pathlib import Path
 
 from tests.kernel.support import need, need_tool
+from tracer.tls.cache import cached
+from tracer.tls.child import Search
 
 __all__ = ("ASK", "PURE", "RAW", "TARGETS", "bun", "go_client", "node", "opencode", "uv")
 
@@ -60,7 +63,18 @@ def _from_npm(name: str) -> Path:
         done = subprocess.run([*npm, "install", "--prefix", folder, "--ignore-scripts", "--no-audit", "--no-fund", f"{package}@{version}"],
                               capture_output=True, text=True, timeout=_FETCH_S, check=False)
         need(program.exists(), f"needs {package} {version}, and npm could not fetch it: {done.stderr.strip()[-300:]}")
-    program.chmod(0o755)
+    if not os.access(program, os.X_OK):
+        program.chmod(0o755)
+    return _searched(program)
+
+
+def _searched(program: Path) -> Path:
+    """As after the first time that it was traced: a search takes longer than ebtrace may hold a program, so that one may miss its beginning."""
+    with open(program, "rb") as file:
+        if cached(file.fileno()) is None:
+            search = Search(file.fileno())
+            while search.result() is None:
+                time.sleep(0.01)
     return program
 
 
@@ -73,4 +87,4 @@ def go_client(stripped: bool) -> Path:
     environment = {**os.environ, "GOCACHE": str(_KEPT / "go"), "GO111MODULE": "off", "GOTOOLCHAIN": "local", "GOFLAGS": ""}
     subprocess.run([go, "build", *(("-ldflags", "-s -w") if stripped else ()), "-o", program, TARGETS / "client.go"], check=True, timeout=110,
                    env={**environment, "CGO_ENABLED": "0"} if stripped else environment)
-    return program
+    return _searched(program)

@@ -5,8 +5,7 @@ import type { Body, Said } from "../types";
 const LEFT_OUT = new Set(["content-length", "connection", "transfer-encoding", "accept-encoding", "host"]);
 const TOKEN = /^[!#$%&'*+.^_`|~0-9a-z-]+$/i;
 
-/** The command, and what it leaves out, as a sentence. */
-export function curlOf(method: string, said: Said, body: Body | null, carries: boolean, cut: boolean): { command: string; note: string } {
+export function curlOf(method: string, said: Said, body: Body | null): string {
   const [scheme, authority, target] = said.target;
   const url = `${scheme || "http"}://${authority}${target.startsWith("/") ? "" : "/"}${target}`;
   const words = ["curl", "--globoff", "--request", quoted(method || "GET"), "--url", quoted(url)];
@@ -16,11 +15,19 @@ export function curlOf(method: string, said: Said, body: Body | null, carries: b
     words.push("--header", quoted(value ? `${name}: ${value}` : `${name};`));
   }
   if (said.headers[0].some(([name]) => name.toLowerCase() === "accept-encoding")) words.push("--compressed");
-  let note = "";
-  if (body && !body.binary && !body.text.includes("\0")) words.push("--data-raw", quoted(body.text));
-  else if (carries) note = "The body is left out: it is no text, or not in this file.";
-  if (body && (cut || body.cut)) note = "The body is not whole.";
-  return { command: words.join(" "), note };
+  if (body && isWord(body)) words.push("--data-raw", quoted(body.text));
+  return words.join(" ");
+}
+
+/** What such a command leaves out, as a sentence; empty if nothing. `carries`: whether there was a body; `cut`: whether the trace kept only a part. */
+export function leftOut(body: Body | null, carries: boolean, cut: boolean): string {
+  if (carries && !(body && isWord(body))) return "Without the body: it is no text, or not in this file.";
+  return body && (cut || body.cut) ? "With the beginning of the body: the rest is not here." : "";
+}
+
+/** Whether a body can stand on a command line. */
+function isWord(body: Body): boolean {
+  return !body.binary && !body.text.includes("\0");
 }
 
 /** One word for bash. What a terminal would act on is spelled out. */

@@ -2,7 +2,7 @@
 
 import { number, text } from "../format";
 import { inRange, rowsOf, type App } from "../model";
-import { matcher } from "../query";
+import { matcher, wordsOf } from "../query";
 import type { Table } from "../types";
 
 export class Exchanges {
@@ -65,6 +65,11 @@ export class Exchanges {
       this.tested = { query, heard: app.heard, holds: (row) => known.get(row) ?? (known.set(row, holds(row)).get(row) as boolean) };
     }
     return this.tested.holds;
+  }
+
+  /** What is said while the worker still looks into what was said. */
+  searching(app: App): string {
+    return wordsOf(app.store.state.query).every((word) => app.heard.has(word)) ? "" : " · looking into bodies…";
   }
 
   private fields(row: number): Record<string, string | number | string[]> {

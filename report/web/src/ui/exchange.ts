@@ -5,7 +5,7 @@ import { count, duration, many, moment, number, size, text } from "../format";
 import { rowsOf, type App } from "../model";
 import type { Body, Said } from "../types";
 import { inline } from "../visible";
-import { curlOf } from "../http/curl";
+import { curlOf, leftOut } from "../http/curl";
 import { pairs } from "./bits";
 import { bodyPart, messageList } from "./body";
 import { copyButton } from "./copy";
@@ -36,7 +36,7 @@ export async function exchangeDetails(app: App, row: number): Promise<Child[] | 
       ["interim", said.interim.join(", ")], ["secrets", get("redacted") ? `${many(number(get("redacted")), "secret")} taken out` : ""], ...(call >= 0 ? llm(app, call) : [])),
     phases.length > 0 && h("h3", null, "Where the time went"), phases.length > 0 && waterfall(phases, text(get("side"))),
     h("div", { class: "actions" },
-      get("side") === "client" && get("method") !== "" && curlButton(app, row, said, sent),
+      ...(get("side") === "client" && get("method") !== "" ? curl(app, row, said, sent) : []),
       call >= 0 && app.store.state.mode === "exchanges" && jump(app, "Show in the conversation", { view: "http", mode: "" }),
       jump(app, "Show in the timeline", { view: "timeline", range: around(app, row) })),
     ...said.headers.map((headers, part) => headers.length > 0 && headersPart(part < 2 ? `${SIDES[part]} headers` : SIDES[part], headers)),
@@ -98,12 +98,10 @@ function connectionOf(app: App, row: number): Child {
   return place === undefined ? words : link(app, `connection:${place}`, words);
 }
 
-function curlButton(app: App, row: number, said: Said, sent: Body | null): HTMLElement {
+function curl(app: App, row: number, said: Said, sent: Body | null): Child[] {
   const { table } = app.exchanges;
-  const { command, note } = curlOf(text(table.method[row]), said, sent, number(table.request_bytes[row]) > 0, Boolean(table.request_cut[row]));
-  const button = copyButton("Copy as curl", () => command);
-  if (note) button.title = note;
-  return button;
+  const note = leftOut(sent, number(table.request_bytes[row]) > 0, Boolean(table.request_cut[row]));
+  return [copyButton("Copy as curl", () => curlOf(text(table.method[row]), said, sent)), note && h("span", { class: "quiet-text" }, note)];
 }
 
 /** A range of time in which the exchange can be seen well. */

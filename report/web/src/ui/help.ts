@@ -8,7 +8,7 @@ const TERMS: [string, string][] = [
   ["-read", "not this word; works with all that follows, too"], ["name:openat", "calls of this name; name:epoll* for all that begin so"],
   ["path:/etc", "paths, arguments and addresses that have this"], ["error:ENOENT", "calls that failed so; error:* for all that failed"],
   ["pid:123  tid:124", "one process, one thread"], ["process:grep", "processes with this in their title"], ["duration:>1ms", "calls that took longer; also <, ns, µs, s"],
-  ["ret:<0  fd:3", "results; descriptors"], ["host:example.com", "connections and look-ups"], ["is:failed", "also is:unfinished, is:changed, is:missing, is:killed"],
+  ["ret:<0  fd:3", "results; descriptors"], ["host:example.com", "connections, look-ups, requests"], ["status:>=400  method:post", "requests over HTTP; also url:, type:, model:; plain words look into bodies, too"], ["is:failed", "also is:unfinished, is:changed, is:missing, is:killed, is:llm, is:retry, is:server"],
 ];
 const KEYS: [string, string][] = [
   ["/", "search"], ["1 … 9", "views"], ["Esc", "close what is open"], ["↑ ↓ Enter", "choose a row"], ["← → + −", "move and zoom, on the timeline and on the strip"],

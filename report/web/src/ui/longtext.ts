@@ -21,7 +21,7 @@ export function longText(text: string, first = 4000, kind = ""): HTMLElement {
     const until = Math.min(at + AT_ONCE, text.length);
     const pieces: Child[] = [];
     while (at < until) {
-      const end = breakBefore(text, Math.min(at + PIECE, until));
+      const end = breakBefore(text, Math.min(at + PIECE, until), at);
       pieces.push(h("div", { class: "piece" }, visible(text.slice(at, end))));
       at = end;
     }
@@ -51,11 +51,11 @@ function beginning(text: string, signs: number): number {
   return at;
 }
 
-/** The end of a line a little before this place; the place itself if there is none, but never inside a sign. */
-function breakBefore(text: string, place: number): number {
+/** The end of a line a little before this place, but after `from`; else the place itself, but never inside a sign. */
+function breakBefore(text: string, place: number, from = 0): number {
   if (place >= text.length) return text.length;
-  const line = text.lastIndexOf("\n", place);
-  if (line > place - 2000 && line > 0) return line + 1;
+  const line = text.lastIndexOf("\n", place - 1);
+  if (line >= from && line > place - 2000) return line + 1;
   const unit = text.charCodeAt(place);
-  return unit >= 0xdc00 && unit < 0xe000 ? place - 1 : place;
+  return unit >= 0xdc00 && unit < 0xe000 ? place + 1 : place;
 }

@@ -16,6 +16,7 @@ export function exchangeList(app: App): ListView {
   return new ListView(app, {
     name: "Exchanges", what: ["exchange", "exchanges"], table, sort: { key: "started_ns", descending: false }, selects: (row) => `exchange:${text(table.number[row])}`,
     empty: "No exchange fits the search and the range of time.", fits: () => exchanges.fitting(app),
+    note: () => h("span", { class: "quiet-text" }, exchanges.searching(app)),
     columns: [
       { key: "started_ns", title: "started", width: "5.6rem", room: "some", cell: (row) => moment(exchanges.from(row), 1e5) },
       { key: "method", title: "method", width: "4.4rem", left: true, cell: (row) => h("span", { class: "method" }, text(table.method[row]) || "?") },

@@ -20,7 +20,7 @@ export class HttpView implements View {
 
   constructor(private readonly app: App) {
     this.conversation = app.exchanges.ofCall.length ? new ConversationView(app, (found, all) => {
-      replace(this.summary, found === all ? many(all, "LLM call") : `${count(found)} of ${many(all, "LLM call")}`);
+      replace(this.summary, found === all ? many(all, "LLM call") : `${count(found)} of ${many(all, "LLM call")}`, h("span", { class: "quiet-text" }, app.exchanges.searching(app)));
     }) : null;
     this.list = exchangeList(app);
     this.list.root.classList.add("bare"); // its summary stands beside the switches

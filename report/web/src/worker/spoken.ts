@@ -21,7 +21,7 @@ interface ToldTurn {
   base: number;
   known: number;
   system: number;
-  prompt: [role: string, text: number, answers: string, calls: ToldCall[], attached: string[]][];
+  prompt: number[]; // messages
   text: number;
   reasoning: number;
   tools: string[];
@@ -29,11 +29,13 @@ interface ToldTurn {
   tool_calls: ToldCall[];
 }
 
+type ToldMessage = [role: string, text: number, answers: string, calls: ToldCall[], attached: string[]];
 type ToldCall = [id: string, name: string, args: number];
 
 interface About {
   http: Told[];
   llm: ToldTurn[];
+  messages: ToldMessage[];
   texts: string[];
 }
 
@@ -75,14 +77,14 @@ export class Spoken {
 
   /** One LLM call; of its prompt what is new in it, or all. */
   async turn(row: number, all: boolean): Promise<Turn | null> {
-    const { llm, texts } = await this.open();
+    const { llm, messages, texts } = await this.open();
     const told = llm[row];
     if (!told) return null;
     const callsOf = (calls: ToldCall[]): ToolCall[] => calls.map(([id, name, args]) => ({ id, name, args: texts[args] }));
-    const names = new Map(told.prompt.flatMap(([, , , calls]) => calls.map(([id, name]) => [id, name] as const)));
+    const names = new Map(told.prompt.flatMap((message) => messages[message][3].map(([id, name]) => [id, name] as const)));
     return {
       base: told.base, known: told.known, system: texts[told.system], sameSystem: told.base >= 0 && llm[told.base].system === told.system, tools: told.tools,
-      prompt: told.prompt.slice(all ? 0 : told.known).map(([role, text, answers, calls, attached]) =>
+      prompt: told.prompt.slice(all ? 0 : told.known).map((message) => messages[message]).map(([role, text, answers, calls, attached]) =>
         ({ role, text: texts[text], answers: answers && (names.get(answers) || answers), calls: callsOf(calls), attached })), text: texts[told.text],
       reasoning: texts[told.reasoning], error: texts[told.error], calls: callsOf(told.tool_calls),
     };
@@ -105,7 +107,7 @@ export class Spoken {
   }
 
   private open(): Promise<About> {
-    this.opened ??= this.about ? inflateText(this.about).then((text) => JSON.parse(text) as About) : Promise.resolve({ http: [], llm: [], texts: [] });
+    this.opened ??= this.about ? inflateText(this.about).then((text) => JSON.parse(text) as About) : Promise.resolve({ http: [], llm: [], messages: [], texts: [] });
     return this.opened;
   }
 
@@ -116,7 +118,7 @@ export class Spoken {
 
   /** The texts of each exchange in small letters; equal bodies are one string. */
   private async indexed(): Promise<string[][]> {
-    const { http, llm, texts } = await this.open();
+    const { http, llm, messages, texts } = await this.open();
     const bodies = new Map<number, string>();
     const index: string[][] = [];
     for (const told of http) {
@@ -136,7 +138,7 @@ export class Spoken {
     llm.forEach((turn, place) => {
       const own = index[this.rows[place]];
       const used = [turn.system, turn.text, turn.reasoning, turn.error, ...turn.tool_calls.map(([, , args]) => args),
-        ...turn.prompt.flatMap(([, text, , calls]) => [text, ...calls.map(([, , args]) => args)])];
+        ...turn.prompt.map((message) => messages[message]).flatMap(([, text, , calls]) => [text, ...calls.map(([, , args]) => args)])];
       own?.push(...[...new Set(used.filter(Boolean))].map((text) => small[text]));
     });
     return index;
