@@ -173,6 +173,31 @@ PROBE(on_data)(u64 *ctx)
 	return 0;
 }
 
+#define F_DUPFD 0
+#define F_DUPFD_CLOEXEC 1030
+
+/* A watched socket has another descriptor, or two sockets were made at once: what calls do with those is looked at, too. */
+PROBE(on_copied)(u64 *ctx)
+{
+	struct task_state *s = current_state();
+	struct plan *plan = s ? plan_of(s->sysno) : 0;
+	u64 a[6], result = ctx[1];
+	s32 both[2];
+
+	asm volatile("" : "+r"(result));
+	if (!plan)
+		return 0;
+	load_arguments((struct pt_regs *)ctx[0], 0, a);
+	if (plan->flags & PLAN_GATED) {
+		if (!(plan->flags & PLAN_COMMAND) || a[1] == F_DUPFD || a[1] == F_DUPFD_CLOEXEC)
+			gate_mark(result);
+	} else if (!read_user(both, sizeof(both), (void *)a[3])) {
+		gate_mark(both[0]);
+		gate_mark(both[1]);
+	}
+	return 0;
+}
+
 INLINE void pass(void *ctx, struct task_state *s, s32 fd, u32 kind)
 {
 	struct rec_socket r = {};

@@ -10,6 +10,7 @@
 
 #if TRANSPORT_PERF
 #define CHUNK PLAIN_APART
+#define PIECE(room) ((room) > CHUNK ? CHUNK : (room))
 #define plain_put_with(reader, ctx, top, from, size) ({ \
 	u32 zero_ = 0; \
 	struct apart *a_ = map_lookup(MAP(MAP_APART), &zero_); \
@@ -34,34 +35,35 @@
 	} })
 #else
 #define CHUNK PLAIN_CHUNK
+#define PIECE(room) ((room) > CHUNK ? CHUNK : (room) > 4096 && (room) <= 3 * 4096 ? 4096 : (room))     /* with little air behind it */
 
-#define PLAIN_TIER(reader, room, head, from, size) ({ \
+#define PLAIN_TIER(reader, room, top, from, size) ({ \
 	struct rec_plain *r_ = ring_reserve(MAP(MAP_PLAINTEXT), sizeof(struct rec_plain) + (room), 0); \
 	u64 kept_ = AT_MOST(size, room); \
 	if (!r_) { \
 		ledger_add(LANE_PLAINTEXT, LOST); \
 	} else { \
-		*r_ = *(head); \
+		*r_ = *(top); \
 		r_->kept = kept_; \
 		if (kept_ && reader(r_ + 1, kept_, (void *)(from))) { \
 			r_->kept = 0; \
 			r_->flags |= PLAIN_UNREADABLE; \
 		} \
-		ring_submit(r_, SENT_LATELY((head)->position, (head)->length)); \
+		ring_submit(r_, SENT_LATELY((top)->position, (top)->length)); \
 	} })
 
-#define plain_put_with(reader, ctx, head, from, size) ({ \
+#define plain_put_with(reader, ctx, top, from, size) ({ \
 	ledger_add(LANE_PLAINTEXT, COUNTED); \
 	if ((size) > 4096) \
-		PLAIN_TIER(reader, PLAIN_CHUNK, head, from, size); \
+		PLAIN_TIER(reader, PLAIN_CHUNK, top, from, size); \
 	else if ((size) > 1024) \
-		PLAIN_TIER(reader, 4096, head, from, size); \
+		PLAIN_TIER(reader, 4096, top, from, size); \
 	else if ((size) > 256) \
-		PLAIN_TIER(reader, 1024, head, from, size); \
+		PLAIN_TIER(reader, 1024, top, from, size); \
 	else if (size) \
-		PLAIN_TIER(reader, 256, head, from, size); \
+		PLAIN_TIER(reader, 256, top, from, size); \
 	else \
-		PLAIN_TIER(reader, 8, head, from, size); \
+		PLAIN_TIER(reader, 8, top, from, size); \
 	})
 #endif
 

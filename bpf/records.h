@@ -83,6 +83,7 @@ enum plan_flag {
 	PLAN_MESSAGES = 2048,      /* for the tail: argument 1 is a struct msghdr, or an array of struct mmsghdr */
 	PLAN_ADDRESSED = 4096,     /* for the tail: argument 4 is the other end's address */
 	PLAN_MAPS = 8192,          /* mmap: its tail runs for memory that may be executed */
+	PLAN_COMMAND = 16384,      /* for the tail: argument 1 says whether it makes a descriptor (fcntl) */
 };
 
 /* Programs that on_sys_exit goes on to after calls that are about more than numbers. */
@@ -97,6 +98,7 @@ enum tail {
 	TAIL_PLAIN,                /* ... in which bytes are kept */
 	TAIL_WIRE,                 /* ... in which the heads of TLS records are kept */
 	TAIL_MAPPED,               /* mmap: a file whose code may run now */
+	TAIL_COPIED,               /* dup, dup2, dup3, fcntl, socketpair: more descriptors for sockets that may be watched */
 	TAILS,
 };
 

@@ -132,7 +132,7 @@ PROBE(on_plain)(u64 *ctx)
 
 		if (!more(w))
 			break;
-		n = w->room > CHUNK ? CHUNK : w->room;
+		n = PIECE(w->room);
 		w->head.length = n;
 		if (n)
 			plain_put(ctx, &w->head, w->at, n);

@@ -102,6 +102,7 @@ class PlanFlag(IntFlag):
     MESSAGES = 2048
     ADDRESSED = 4096
     MAPS = 8192
+    COMMAND = 16384
 
 
 class Tail(IntEnum):
@@ -117,6 +118,7 @@ class Tail(IntEnum):
     PLAIN = 7
     WIRE = 8
     MAPPED = 9
+    COPIED = 10
 
 
 class SlotKind(IntEnum):

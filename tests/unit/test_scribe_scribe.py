@@ -340,3 +340,28 @@ def test_any_records(raws: list[bytes]) -> None:
     assert facts["plaintext"]["records"] == len(raws)
     assert facts["faults"] == 0
     scribe.verdicts()
+
+
+def test_new_keys_and_early_data(scribe: Scribe) -> None:
+    """TLS 1.3: what a client says before the handshake is over, and new keys in the middle (RFC 8446, 2.3 and 4.6.3)."""
+    kernel = Kernel()
+    hello = CLIENT_HELLO + bytes(517 - len(CLIENT_HELLO))
+    start = kernel.tick()
+    raws = [kernel.hello(3, SENT, hello), kernel.wire(3, SENT, [(HANDSHAKE, 512), (CHANGE, 1), len(GET) + 17]), kernel.tls(9, SENT, GET, start=start),
+            kernel.hello(3, RECEIVED, SERVER_HELLO), kernel.wire(3, RECEIVED, [(HANDSHAKE, 122), (CHANGE, 1), 41, 69]),
+            kernel.wire(3, SENT, [21, 69])]  # end of early data, finished
+    raws += [*socket_read(kernel, 3, 9, OK), kernel.wire(3, RECEIVED, [22]), kernel.wire(3, SENT, [22]), *socket_write(kernel, 3, 9, GET),
+             kernel.wire(3, RECEIVED, [22, 250]), *socket_read(kernel, 3, 9, OK)]
+    assert [(one.status, one.errors) for one in take(scribe, raws)] == [(200, []), (200, [])]
+    assert connections(scribe) == [(3, "openssl", 2 * len(GET), 2 * len(GET), 2 * len(OK), 2 * len(OK), 0, "")]
+    assert scribe.verdicts()[1] is True
+
+
+def test_a_library_whose_bytes_go_another_way(scribe: Scribe) -> None:
+    """QUIC is not seen on the wire, and what goes through io_uring neither: what was said is there, without a socket."""
+    kernel = Kernel()
+    for _ in range(20):
+        [exchange] = take(scribe, [kernel.tls(9, SENT, GET), kernel.tls(9, RECEIVED, OK)])
+        assert (exchange.sock, exchange.library, exchange.errors) == (0, "openssl", [])
+    assert scribe.verdicts()[1] is None
+    assert connections(scribe) == []

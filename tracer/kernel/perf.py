@@ -43,13 +43,20 @@ class _Buffer:
         struct.pack_into("<IIQQQQQI", attributes, 0, _SOFTWARE, 112, _BPF_OUTPUT, 1, _SAMPLE_RAW, 0, 1 << 14, size // 4)
         self.fd = perf_event_open(bytes(attributes), -1, cpu, -1, 8)
         self.size = size
-        self._memory = mmap.mmap(self.fd, PAGE + size, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE)
-        self._control = memoryview(self._memory)[:PAGE].cast("Q")
-        self._bytes = memoryview(self._memory)[PAGE:]
+        self._map()
         target.update(struct.pack("<I", cpu), struct.pack("<I", self.fd))
         import fcntl
 
         fcntl.ioctl(self.fd, _IOC_ENABLE, 0)
+
+    def _map(self) -> None:
+        self._memory = mmap.mmap(self.fd, PAGE + self.size, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE)
+        self._control = memoryview(self._memory)[:PAGE].cast("Q")
+        self._bytes = memoryview(self._memory)[PAGE:]
+
+    def forked(self) -> None:
+        self._parents = self._memory, self._control, self._bytes  # to let go of them would unmap what may lie there now
+        self._map()
 
     def backlog(self) -> int:
         return self._control[_HEAD] - self._control[_TAIL]
@@ -98,6 +105,11 @@ class _Buffers:
     def backlog(self) -> int:
         """Bytes that wait to be read."""
         return sum(buffer.backlog() for buffer in self.buffers)
+
+    def forked(self) -> None:
+        """To be called in a child process that shall read instead of its parent: it does not inherit the memory (VM_DONTCOPY)."""
+        for buffer in self.buffers:
+            buffer.forked()
 
     def close(self) -> None:
         """Gives the memory back."""

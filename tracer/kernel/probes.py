@@ -69,6 +69,7 @@ TAILS = {
     "on_plain": Behind("sys_exit", MapId.TAILS, (Tail.PLAIN,)),
     "on_wire": Behind("sys_exit", MapId.TAILS, (Tail.WIRE,)),
     "on_mapped": Behind("sys_exit", MapId.TAILS, (Tail.MAPPED,)),
+    "on_copied": Behind("sys_exit", MapId.TAILS, (Tail.COPIED,)),
     "on_uring_socket": Behind("io_uring_complete", MapId.URING_TAILS, (0,)),
 }
 UPROBES = frozenset(("on_tls_enter", "on_tls_return", "on_tls_more", "on_tls_free"))

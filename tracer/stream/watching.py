@@ -36,6 +36,7 @@ class WatchLink:
         self.delivered = 0
         self.problems: list[str] = []
         self._judged: dict[int, bool] = {}
+        self._dead = False
 
     @staticmethod
     def _live(tracing: Tracing, size: int, foreign: list[int], lane: PerfStrings | None, connection: socket.socket, uretprobes: bool) -> None:
@@ -47,6 +48,8 @@ class WatchLink:
                 os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(1))
             from tracer.tls.watch import TlsWatch
 
+            if lane is not None:
+                lane.forked()
             images = lane or StringRing(tracing.maps[MapId.IMAGES].fd, size)
             TlsWatch(tracing, images, Link(connection), uretprobes=uretprobes).run()
         finally:
@@ -71,6 +74,9 @@ class WatchLink:
         """Takes in what it has said; ``library`` is given the number and the name of each one that it attached to."""
         for message in self._link.poll():
             self._take(message, library)
+        if self._link.ended and not self._dead:
+            self._dead = self.ready = True
+            self.problems.append("The process that looks for TLS libraries has died: those that appear later are not read.")
 
     def _take(self, message: dict[str, Any], library: Callable[[int, str], None]) -> None:
         match message["is"]:
