@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from report.html.texts import shown, typed
+from report.html.texts import shown, shown_each, typed
 from tracer.records import StringFlag
 from tracer.session.reader import Session
 from tracer.session.strings import StringEntry
@@ -34,8 +34,13 @@ class Wording:
         different, places = np.unique(ids, return_inverse=True)
         known, read = self._known[kind], _READERS[kind]
         fresh = np.array([number for number in different.tolist() if number not in known], np.uint64)
-        for number, entry in zip(fresh.tolist(), self._entries.many(fresh), strict=True):
-            known[number] = self._add(read(entry)) if number and entry is not None else 0
+        entries = self._entries.many(fresh)
+        if read is _text:
+            told = _texts(entries)
+        else:
+            told = ["" if entry is None else read(entry) for entry in entries]
+        for number, entry, text in zip(fresh.tolist(), entries, told, strict=True):
+            known[number] = self._add(text) if number and entry is not None else 0
         found: NDArray[np.uint64] = np.array([known[number] for number in different.tolist()], np.uint64)[places]
         return found
 
@@ -50,7 +55,14 @@ class Wording:
 
 
 def _text(entry: StringEntry) -> str:
-    return shown(entry.data.decode("utf-8", "surrogateescape")) + ("…" if entry.flags & StringFlag.CUT else "")
+    return _texts([entry])[0]
+
+
+def _texts(entries: list[StringEntry | None]) -> list[str]:
+    """Each of them as `_text`."""
+    texts = shown_each(["" if entry is None else entry.data.decode("utf-8", "surrogateescape") for entry in entries])
+    cut = int(StringFlag.CUT)
+    return [text if entry is None or not entry.flags & cut else f"{text}…" for text, entry in zip(texts, entries, strict=True)]
 
 
 def _words(entry: StringEntry) -> str:
