@@ -127,8 +127,9 @@ class Descriptors:
             process = alive.get(key >> 32)
             bindings.note(key, -1, process.table.fds.get(key & 0xFFFFFFFF, 0) >> 1 if process is not None else 0)
         rows = np.flatnonzero(self._changing[window["sysno"]] & window["acts"])
-        for change in zip(rows.tolist(), window["key"][rows].tolist(), *self._changes(take(window, rows)), strict=True):
-            self._change(*change)
+        change = self._change
+        for row in zip(rows.tolist(), window["key"][rows].tolist(), *self._changes(take(window, rows)), strict=True):
+            change(*row)
         return bindings
 
     def _changes(self, calls: Columns) -> Iterator[list[Any]]:
@@ -154,7 +155,7 @@ class Descriptors:
         if sysno < LIFE:
             step = self._steps[sysno]
             if step.fails or not (-4095 <= ret < 0 or flags & UNFINISHED):
-                step.act(world, row, world.processes.get(proc), ret, flags, args)
+                step.act(world, row, world.processes.alive.get(proc) or world.processes.get(proc), ret, flags, args)
         elif sysno > SOCKET:
             self._told.take(world, row, world.processes.get(proc), args[0])
         else:

@@ -28,7 +28,7 @@ _MOST_TEXT = 1 << 28  # characters of all paths together: folders in folders can
 _NO_DEVICES = ("/dev/shm/", "/dev/mqueue/", "/dev/hugepages/")
 
 
-@dataclass(frozen=True)
+@dataclass  # not frozen: that takes twice the time to make, and there may be a million
 class FileTotals:
     """What the records say about one file. Times are ns after the start of the session; None is what is not known."""
 
@@ -71,7 +71,7 @@ def files_of(activity: Activity) -> tuple[FileTotals, ...]:
         key = path, row.namespace
         if file.deleted:
             lives[key] = lives.get(key, 0) + 1
-        if path == MORE_FILES or lives.get(key, 0) > _LIVES_SHOWN:
+        if path == MORE_FILES or (lives and lives.get(key, 0) > _LIVES_SHOWN):
             merged[key] = _together(merged[key], row) if key in merged else row
         else:
             rows.append(row)

@@ -15,7 +15,6 @@ __all__ = ("LaneLedger", "ledger_of", "rows_held")
 
 _TABLES = {"syscalls": BlockKind.SYSCALLS, "lifecycle": BlockKind.LIFECYCLE, "strings": BlockKind.STRINGS,
            "sockets": BlockKind.SOCKETS, "payload": BlockKind.PAYLOAD}
-_FIRST_COLUMN = {"syscalls": "start_ns", "lifecycle": "at_ns", "strings": "id", "sockets": "at_ns", "payload": "at_ns"}
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,7 @@ class LaneLedger:
 
 def rows_held(session: Session) -> dict[str, int]:
     """How many records of each lane the file really holds."""
-    return {lane: sum(len(table[_FIRST_COLUMN[lane]]) for table in session.tables(kind)) for lane, kind in _TABLES.items()}
+    return {lane: session.rows(kind) for lane, kind in _TABLES.items()}
 
 
 def ledger_of(session: Session, held: Mapping[str, int]) -> dict[str, LaneLedger]:

@@ -20,15 +20,16 @@ def _open(world: World, row: int, process: Process, ret: int, flags: int, args: 
     if flags & UNFINISHED:
         return
     node = world.node(process, dirfd, string)
-    thing = world.thing_at(node) if node is not None else 0
+    files = world.files
+    file = files.entries[node.file or files.at(node)] if node is not None else None
+    thing = file.thing if file is not None else 0
     if -4095 <= ret < 0:
         world.bindings.refused.append((row, thing))
         world.missed(process, dirfd, string, -ret)
         return
-    if node is not None:
-        file = world.files.entries[world.files.at(node)]
+    if node is not None and file is not None:
         if how & _TMPFILE:
-            file = world.files.entries[world.files.at(world.files.walk(node, node, _UNNAMED))]
+            file = files.entries[files.at(files.walk(node, node, _UNNAMED))]
             thing = file.thing
         elif how & world.o_directory:
             file.kind = FOLDER

@@ -18,6 +18,7 @@ MORE_FILES = "(more files)"
 _MOST_FILES = 1 << 20
 _MOST_NODES = 1 << 21
 _DEEPEST = 1 << 12  # steps up; the kernel takes no path of more than 2048
+_PATHS_KEPT = 1 << 16
 _MOST_STEPS = 1 << 25  # from folder to folder, for renames: a second or two
 
 
@@ -35,6 +36,8 @@ class Files:
         self._moved = False
         self._roots: dict[tuple[int, str], Root] = {}
         self._unplaced: dict[str, int] = {}
+        self._folders: dict[Node, str] = {}  # paths that were told, as of the version below
+        self._told = 0
 
     def root(self, namespace: int, name: str = "") -> Root:
         """The top of a mount namespace; with NOWHERE as name, the place of paths whose beginning is not known."""
@@ -52,16 +55,22 @@ class Files:
                 if node is not top and node.parent is not None:
                     node = node.parent
                 continue
-            if node.below is None:
-                node.below = {}
-            found = node.below.get(name)
-            if found is None:
-                if self._nodes >= _MOST_NODES:
-                    return self._full
-                self._nodes += 1
-                found = node.below[name] = Node(node, name, self.version)
-            node = found
+            node = self.below(node, name)
+            if node is self._full:
+                break
         return node
+
+    def below(self, folder: Node, name: str) -> Node:
+        """The place of this name, which is none of "", "." and "..", in a folder."""
+        if folder.below is None:
+            folder.below = {}
+        found = folder.below.get(name)
+        if found is None:
+            if self._nodes >= _MOST_NODES or folder is self._full:
+                return self._full
+            self._nodes += 1
+            found = folder.below[name] = Node(folder, name, self.version)
+        return found
 
     def at(self, node: Node) -> int:
         """The index of the file that is at this place now."""
@@ -115,7 +124,23 @@ class Files:
         """The last path of a file."""
         if file.node is None:
             return file.name
-        return path_until(file.node, file.died) if file.died else path_of(file.node)
+        return path_until(file.node, file.died) if file.died else self._path(file.node)
+
+    def _path(self, node: Node) -> str:
+        """As path_of, but many files are in one folder."""
+        folder = node.parent
+        if folder is None or folder.parent is None:
+            return path_of(node)
+        if self._told != self.version or len(self._folders) > _PATHS_KEPT:
+            self._folders.clear()
+            self._told = self.version
+        above = self._folders.get(folder)
+        if above is None:
+            above = path_of(folder)
+            if above.startswith("...") or above.count("/") >= _DEEPEST - 1:
+                return path_of(node)  # the beginning of a path that is too long is left out, and of this one it is another
+            self._folders[folder] = above
+        return f"{above}/{node.name}"
 
     def namespace(self, file: File) -> int:
         """Which mount namespace its path is in."""

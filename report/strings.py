@@ -19,17 +19,18 @@ class Strings:
 
     def text(self, number: int) -> str | None:
         """The string of this id; None if it could not be read in the target, or was lost."""
-        if number not in self._texts:
-            if len(self._texts) > _TEXTS_KEPT:
-                self._texts.clear()
-            entry = self._entries.get(number) if number else None
-            self._texts[number] = None if entry is None else entry.data.decode("utf-8", "surrogateescape")
-        return self._texts[number]
+        texts = self._texts
+        if number in texts:
+            return texts[number]
+        if len(texts) > _TEXTS_KEPT:
+            texts.clear()
+        data = self.data(number)
+        text = texts[number] = None if data is None else data.decode("utf-8", "surrogateescape")
+        return text
 
     def data(self, number: int) -> bytes | None:
         """The bytes of this id; None if they could not be read in the target, or were lost."""
-        entry = self._entries.get(number) if number else None
-        return None if entry is None else bytes(entry.data)
+        return self._entries.data(number) if number else None
 
     def is_cut(self, number: int) -> bool:
         """Whether the string was longer than what was kept of it."""

@@ -41,7 +41,11 @@ class Sums:
         if not len(keys):
             return
         different, inverse = np.unique(keys, return_inverse=True)
-        places = np.array([self._place(key) for key in different.tolist()], np.intp)[inverse]
+        numbers = different.tolist()
+        known = list(map(self._places.get, numbers))
+        if None in known:
+            known = [self._place(key) for key in numbers]
+        places = np.array(known, np.intp)[inverse]
         self._grow()
         for field, amount in amounts.items():
             _, add = _PICKED.get(field, _SUM)

@@ -39,6 +39,7 @@ class World:
         self.fetched: set[tuple[int, int]] = set()  # what pidfd_getfd has named: the socket record of it is still to come
         self._places: dict[tuple[Node, Node, int], Node] = {}
         self._tries: dict[tuple[Node, Node, int], tuple[Node, str]] = {}
+        self._folders: dict[tuple[Node, Node, str], Node] = {}  # where paths led but for their last names
         self._version = 0
 
     def bind(self, row: int, process: Process, fd: int, thing: int, closes: int = 0) -> None:
@@ -72,8 +73,10 @@ class World:
 
     def node(self, process: Process, dirfd: int, string: int) -> Node | None:
         """Where a path leads; None if it is not known, or empty."""
-        self._forget()
-        start, top = self.folder(process, dirfd), process.place.top
+        if self._version != self.files.version:
+            self._forget()
+        place = process.place
+        start, top = place.folder if dirfd == AT_FDCWD else self.folder(process, dirfd), place.top
         found = self._places.get((start, top, string))
         if found is None:
             path = self.strings.text(string)
@@ -81,12 +84,25 @@ class World:
                 return None  # not remembered: more of a broken session's strings may follow
             if dirfd >= 0 and start.file and not path.startswith("/"):
                 self.files.entries[start.file].kind = FOLDER
-            found = self._places[start, top, string] = self.files.walk(start, top, path)
+            self._make_room()
+            found = self._places[start, top, string] = self._walk(start, top, path)
         return found
+
+    def _walk(self, start: Node, top: Node, path: str) -> Node:
+        """As Files.walk, but whoever opens one file in a folder opens others."""
+        folder, _, name = path.rpartition("/")
+        if not folder or name in ("", ".", ".."):
+            return self.files.walk(start, top, path)
+        key = start, top, folder
+        above = self._folders.get(key)
+        if above is None:
+            above = self._folders[key] = self.files.walk(start, top, folder)
+        return self.files.below(above, name)
 
     def missed(self, process: Process, dirfd: int, string: int, errno: int) -> None:
         """A path was tried in vain."""
-        self._forget()
+        if self._version != self.files.version:
+            self._forget()
         start, top = self.folder(process, dirfd), process.place.top
         found = self._tries.get((start, top, string))
         if found is None:
@@ -94,15 +110,19 @@ class World:
             folder, slash, name = path.rpartition("/")
             if name in ("", ".", ".."):
                 return
+            self._make_room()
             found = self._tries[start, top, string] = self.files.walk(start, top, folder + slash), name
         self.searches.failed(process.proc, *found, errno)
 
     def _forget(self) -> None:
         """Paths may lead elsewhere now."""
-        if self._version != self.files.version or len(self._places) + len(self._tries) > _PATHS_KEPT:
-            self._places.clear()
-            self._tries.clear()
-            self._version = self.files.version
+        for known in (self._places, self._tries, self._folders):
+            known.clear()
+        self._version = self.files.version
+
+    def _make_room(self) -> None:
+        if len(self._places) + len(self._tries) >= _PATHS_KEPT:
+            self._forget()
 
 
 Act = Callable[[World, int, Process, int, int, "tuple[int, ...]"], None]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from report.html.conversation import LLM_COLUMNS
 from report.html.coverage import coverage
 from report.html.phases import phases_of
-from report.html.texts import shown, shown_all
+from report.html.texts import shown_all, shown_each
 from tracer.session.exchanges import Exchange
 
 __all__ = ("LONG_TABLES", "as_columns", "compact", "head_of", "tables_of")
@@ -39,17 +40,24 @@ def tables_of(document: Mapping[str, Any], exchanges: Sequence[Exchange]) -> dic
 
 
 def as_columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
-    """Rows with the same fields as one list for each field."""
+    """Rows with the same fields in the same order as one list for each field."""
     if not rows:
         return {}
-    return {field: _shown_column([row[field] for row in rows]) for field in rows[0]}
+    columns = zip(*(row.values() for row in rows), strict=True)  # row by row: a hundred thousand lie far apart in memory
+    return {field: _shown_column(list(column)) for field, column in zip(rows[0], columns, strict=True)}
 
 
 def _shown_column(values: list[Any]) -> list[Any]:
     kinds = set(map(type, values))
     if kinds <= _PLAIN:
         return values
-    return list(map(shown, values)) if kinds == {str} else list(map(shown_all, values))
+    if kinds == {str}:
+        return shown_each(values)
+    if kinds == {tuple}:  # in long tables they are few: most files have the same pids, and no earlier name
+        known: dict[tuple[Any, ...], Any] = {}
+        with suppress(TypeError):  # something in it cannot be a key
+            return [known[value] if value in known else known.setdefault(value, shown_all(value)) for value in values]
+    return list(map(shown_all, values))
 
 
 def compact(value: Any) -> bytes:

@@ -7,8 +7,9 @@ from typing import Any
 
 from report.text import command_line, visible
 
-__all__ = ("LONGEST", "shown", "shown_all", "typed")
+__all__ = ("LONGEST", "shown", "shown_all", "shown_each", "typed")
 
+_AT_ONCE = 64
 LONGEST = 16_384  # signs of one text; the tracer keeps no longer ones, a forged session may
 
 
@@ -17,6 +18,18 @@ def shown(text: str) -> str:
     if len(text) <= LONGEST:
         return visible(text)
     return f"{visible(text[:LONGEST])}… ({len(text):,} characters)"
+
+
+def shown_each(texts: list[str]) -> list[str]:
+    """Each of them as `shown`. Most texts are shown as they are, which is told of many at once."""
+    if max(map(len, texts), default=0) > LONGEST:
+        return list(map(shown, texts))
+    found: list[str] = []
+    for first in range(0, len(texts), _AT_ONCE):
+        some = texts[first:first + _AT_ONCE]
+        together = "".join(some)
+        found += some if visible(together) is together else map(shown, some)
+    return found
 
 
 def typed(words: Sequence[str], longest: int = LONGEST) -> str:

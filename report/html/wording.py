@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from report.html.gate import Gate
-from report.html.texts import shown, typed
+from report.html.texts import shown, shown_each, typed
 from tracer.records import StringFlag
 from tracer.session.reader import Session
 from tracer.session.strings import StringEntry
@@ -54,8 +54,9 @@ class Wording:
 
 
 def _texts(entries: Sequence[StringEntry], gate: Gate) -> list[str]:
-    passed = gate.texts([entry.data.decode("utf-8", "surrogateescape") for entry in entries])
-    return [shown(text) + ("…" if entry.flags & StringFlag.CUT else "") for text, entry in zip(passed, entries, strict=True)]
+    texts = shown_each(gate.texts([entry.data.decode("utf-8", "surrogateescape") for entry in entries]))
+    cut = int(StringFlag.CUT)
+    return [f"{text}…" if entry.flags & cut else text for text, entry in zip(texts, entries, strict=True)]
 
 
 def _commands(entries: Sequence[StringEntry], gate: Gate) -> list[str]:

@@ -206,3 +206,17 @@ def test_what_makes_files(tmp_path: Path) -> None:
         "/new": (True, "file"), "/old": (False, "file"), "/d": (True, "folder"), "/fifo": (True, "pipe"), "/link": (True, "link"),
         "/hard": (True, "file"), "/tmp/(temporary file without a name)": (False, "file"), "/dev/null": (False, "device"),
         "/dev/shm/x": (False, "file"), "/ring": (True, "folder")}
+
+
+def test_many_files_of_one_folder_and_a_folder_that_moves(tmp_path: Path) -> None:
+    told = Told()
+    for number in range(70):
+        told.opened(f"/var/a/../b/{number}", 3)
+        told.opened(f"/var/b/./c//{number}", 3)
+    told.path("rename", "/var/b", "/srv")
+    told.opened("/var/b/0", 3)
+    found = told.files(tmp_path)
+    expected = {f"/srv/{number}" for number in range(70)} | {f"/srv/c/{number}" for number in range(70)} | {"/var/b/0"}
+    assert expected <= set(found)
+    assert [path for path in found if path.startswith("/var/b/")] == ["/var/b/0"]
+    assert found["/srv/c/7"].was == ("/var/b/c/7",)

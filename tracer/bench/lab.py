@@ -16,7 +16,9 @@ from typing import Any
 from tracer.bench.program import PATIENCE_S, Program
 from tracer.errors import EbtraceError, HostError
 
-__all__ = ("Lab", "Session", "lab")
+__all__ = ("ATTACHED", "Lab", "Session", "lab")
+
+ATTACHED = "attached.ebt"  # in the lab's folder: the session of the last attach
 
 _TICK_S = 0.002
 _SETTLE_S, _REST_S, _RESTS = 3.0, 0.03, 4  # of CPU time, which counts in hundredths of a second
@@ -57,7 +59,7 @@ class Lab:
 
         ``settled``: only from when the tracer rests. In its first moments it loads modules, which costs a CPU, but not the target's calls.
         """
-        path, ready = os.path.join(self.folder, "attached.ebt"), os.path.join(self.folder, "ready")
+        path, ready = os.path.join(self.folder, ATTACHED), os.path.join(self.folder, "ready")
         if os.path.exists(ready):
             os.unlink(ready)
         words = [*self.ebtrace, "attach", "-q", "--force", "-o", path, "--ready-file", ready, *options, "-p", str(pid)]

@@ -13,7 +13,7 @@ from tracer.bench.lab import Lab, lab
 from tracer.bench.rows import Budget, Row
 from tracer.bench.streams import DISK, EVENTS, MEMORY, NETWORK, SIZE, disk, flood, network
 from tracer.bench.tls import DOWNLOAD, READ, WRITE, download, tls_calls
-from tracer.bench.whole import COMPILE, FIND, FIRST, PYTHON, WARM, first_start, overhead, warm_start
+from tracer.bench.whole import COMPILE, FIND, FIRST, PYTHON, REPORT, WARM, first_start, overhead, report, warm_start
 from tracer.errors import EbtraceError, HostError
 from tracer.kernel.image import image
 
@@ -79,6 +79,8 @@ def _parts(here: Lab, probes: dict[str, Any], effort: Effort, told: Callable[[st
     yield (EVENTS, MEMORY, SIZE), partial(flood, here, effort.floods, effort.flood_s, told)
     yield (NETWORK,), partial(_one, network, here, effort.pairs, told)
     yield (DISK,), partial(_one, disk, here, effort.pairs, told)
+    told("a report")
+    yield (REPORT,), partial(_one, report, here, effort.pairs)
 
 
 def _one(run: Callable[..., Row], *arguments: Any) -> list[Row]:

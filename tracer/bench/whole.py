@@ -10,18 +10,20 @@ import time
 from collections.abc import Callable, Sequence
 from statistics import median
 
-from tracer.bench.lab import Lab
+from tracer.bench.lab import ATTACHED, Lab
 from tracer.bench.rows import Budget, Row
 from tracer.errors import EbtraceError
 
-__all__ = ("COMPILE", "FIND", "FIRST", "PYTHON", "WARM", "first_start", "overhead", "warm_start")
+__all__ = ("COMPILE", "FIND", "FIRST", "PYTHON", "REPORT", "WARM", "first_start", "overhead", "report", "warm_start")
 
 WARM = Budget("start", "from the shell to the program's first act", "ms", 80, 100, 250)
 FIRST = Budget("first start ever", "the same with an empty cache: the probes are compiled", "ms", 1500, 1500, 1500)
 COMPILE = Budget("overhead: compile C", "added from fork to end", "%", 1, 5, 10)
 PYTHON = Budget("overhead: Python", "the same, reading and compiling modules", "%", 5, 5, 10)
+REPORT = Budget("report", "from a session of a million calls to one HTML file", "s", 1, 2, 5)
 FIND = Budget("overhead: find", "the worst case, a program that does nothing but system calls", "%")
 
+_REPORTED = 1_000_000  # calls
 _SOURCES = 24  # compiled one after the other: a second or two, so that the tracer's own start does not count for more than it is
 _PARSE = """
 import glob, sys
@@ -82,6 +84,19 @@ def overhead(lab: Lab, budget: Budget, rounds: int, told: Callable[[str], None],
     lost = sum(lane["lost"] for lane in session.ledger.values())
     recorded = f"{events:,} events of {session.size / max(events, 1):.1f} bytes, {lost:,} lost"
     return budget.measured(wall, f"CPU time {median(cpu):+.1f} %; {usual:.2f} s without ebtrace; {recorded}")
+
+
+def report(lab: Lab, times: int) -> Row:
+    """Seconds that `ebtrace report` takes, with the start of Python."""
+    session, page = os.path.join(lab.folder, ATTACHED), os.path.join(lab.folder, "report.html")
+    with lab.start("calls", "getppid", str(_REPORTED)) as storm, lab.attached(storm.pid):
+        storm.round()
+    samples = []
+    for _ in range(times):
+        before = time.monotonic()
+        lab.output([*lab.ebtrace, "report", "--force", "-o", page, session])
+        samples.append(time.monotonic() - before)
+    return REPORT.measured(samples, f"{os.path.getsize(page) / 1e6:.1f} MB of {os.path.getsize(session) / 1e6:.1f} MB")
 
 
 def _words(lab: Lab, budget: Budget) -> list[str]:

@@ -159,6 +159,11 @@ def is_table(kind: int) -> bool:
     return kind in _TABLES
 
 
+def table_rows(kind: BlockKind, columns: Mapping[str, npt.NDArray[Any]]) -> int:
+    """How many rows a table has in which `table_fault` finds no fault."""
+    return len(columns[_TABLES[kind][0][0]])
+
+
 def table_fault(kind: int, columns: Mapping[str, npt.NDArray[Any]]) -> str | None:
     """Say why these columns are no table of ``kind``; None if they are."""
     fields = _TABLES.get(kind)  # type: ignore[call-overload]

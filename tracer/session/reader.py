@@ -29,7 +29,7 @@ _META: dict[str, Any] = {
 }
 _END: dict[str, Any] = {"ended_ns": 0, "exit_status": None, "reason": ""}
 
-_Block = TypeVar("_Block")
+_Block = TypeVar("_Block", bound=dict[str, Any])
 
 
 def open_session(path: str) -> Session:
@@ -64,6 +64,7 @@ class Session:
             raise DamagedSession(f"{path} holds no whole block: nothing in it can be read", "trace again")
         self._bounds = np.append(self._blocks.offsets, np.uint64(self._blocks.end))
         self._read = np.zeros(len(self._blocks.kinds), "?")
+        self._lengths: dict[int, int] = {}  # of tables that were sound: rows, by the number of the block in the file
         self._strings: Strings | None = None
         unknown = int((~np.isin(self._blocks.kinds, list(BlockKind))).sum())
         if unknown:
@@ -101,6 +102,13 @@ class Session:
         if not layout.is_table(kind):
             raise ValueError(f"{kind.name} blocks are no tables")
         return self._each(kind, self._file.table)
+
+    def rows(self, kind: BlockKind) -> int:
+        """How many rows all tables of a kind have. Those that have been read once are not decoded again."""
+        places = np.flatnonzero(self._blocks.kinds == kind)
+        for _ in self._rows(places[~self._read[places]], self._file.table):
+            pass
+        return sum(self._lengths.get(place, 0) for place in places.tolist())
 
     def strings(self) -> Strings:
         """All interned strings by id; read once."""
@@ -143,6 +151,9 @@ class Session:
                 continue
             finally:
                 self._read[row] = True
+            kind = BlockKind(int(self._blocks.kinds[row]))
+            if layout.is_table(kind):
+                self._lengths[row] = layout.table_rows(kind, block)
             yield block
 
     def _header(self, row: int, offset: int, bound: int) -> BlockHeader:

@@ -15,6 +15,8 @@ __all__ = ("STRINGS_LIMIT", "StringEntry", "Strings")
 STRINGS_LIMIT = 128 << 20  # bytes of memory for all strings of a session together
 _ROW = 33                  # bytes of memory per string, beside its own
 _PENDING = 8 << 20
+_ASKED_OFTEN = 1 << 10     # from here on a table by id pays, of so many strings:
+_IN_TABLE = 1 << 20
 
 
 class StringEntry(NamedTuple):
@@ -37,6 +39,7 @@ class Strings(Mapping[int, StringEntry]):
         self._ids, self._rows = np.empty(0, "<u8"), np.empty(0, "<i8")
         self._starts, self._lengths, self._flags = np.zeros(1, "<i8"), np.empty(0, "<u4"), np.empty(0, "u1")
         self._data = np.empty(0, "u1")
+        self._asked, self._row_of = 0, dict[int, int]()
         pending: list[Mapping[str, Array]] = []
         waiting = 0
         for table in tables:
@@ -60,6 +63,11 @@ class Strings(Mapping[int, StringEntry]):
     def __contains__(self, key: object) -> bool:
         return isinstance(key, SupportsIndex) and self._row(index(key)) is not None
 
+    def data(self, key: int) -> bytes | None:
+        """The bytes of one of them; None if it is not there."""
+        row = self._row(key)
+        return None if row is None else self._data[self._starts[row]:self._starts[row + 1]].tobytes()
+
     def many(self, keys: Array) -> list[StringEntry | None]:
         """The strings with these ids (uint64), None for those that are not there: a tenth of the time of asking one by one."""
         if not len(self):
@@ -80,6 +88,11 @@ class Strings(Mapping[int, StringEntry]):
     def _row(self, key: int) -> int | None:
         if not 0 <= key < 1 << 64:
             return None
+        if self._row_of:
+            return self._row_of.get(key)
+        self._asked += 1
+        if self._asked > _ASKED_OFTEN and len(self) <= _IN_TABLE:
+            self._row_of = dict(zip(self._ids.tolist(), self._rows.tolist(), strict=True))
         place = int(self._ids.searchsorted(np.uint64(key)))
         return int(self._rows[place]) if place < len(self._ids) and int(self._ids[place]) == key else None
 
