@@ -75,7 +75,7 @@ class Matching:
     @property
     def unseen(self) -> int:
         """Bytes of application data, as far as can be told, that nobody saw in clear."""
-        plain = map(self._plain, self._lengths)
+        plain = map(self._plain, islice(self._lengths, self._greeting, None))
         return max(sum(length for length in plain if length > _ALERT) - self._touched, 0) + self._dropped
 
     def encrypted(self, possible: tuple[int, ...]) -> None:

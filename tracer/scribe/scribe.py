@@ -19,6 +19,7 @@ _WIRES = 4096    # sockets with TLS that are remembered
 _TOLD = 4096     # of those that were forgotten the last ones are told: all are in one map of the session, below format.MAP_LIMIT
 _ENDS = 16384    # TLS connections of libraries
 _SCHEMES = {(False, False): "http", (False, True): "https", (True, False): "ws", (True, True): "wss"}
+_EARLY_NS = 50_000_000  # what is read may have been answered so much before the call that asked returns, on another thread (Go)
 _OWING = 1024    # connections that wait until it is known where they sent something
 _PIECES = 64     # of plaintext of such a one
 _TRIES = 8       # pieces of plaintext that fit nothing, after which a library of which none ever fitted is not believed
@@ -27,12 +28,13 @@ _TRIES = 8       # pieces of plaintext that fit nothing, after which a library o
 class _End:
     """One TLS connection as a library has it, or a socket without TLS (library 0). ``number`` is its number in the session."""
 
-    __slots__ = ("began", "latest", "library", "number", "seen", "sock", "waiting")
+    __slots__ = ("began", "early", "latest", "library", "number", "seen", "sock", "waiting")
 
     def __init__(self, number: int, library: int, sock: int = 0) -> None:
         self.number, self.library, self.sock, self.seen = number, library, sock, 0
         self.began: int | None = None  # whether its first bytes were sent, and its latest
         self.latest = 0
+        self.early: list[Record] = []  # answers that were read before the call that asked had returned
         self.waiting: list[Record] = []  # plaintext from before its socket was known, without the bytes
 
 
@@ -55,6 +57,7 @@ class Scribe:
         self._numbered: dict[int, _End] = {}
         self._owing: OrderedDict[int, dict[int, _End]] = OrderedDict()  # by thread: connections that wrote, and whose socket will show when it sends
         self._libraries: dict[int, _Library] = {}
+        self._early: deque[tuple[int, _End]] = deque()  # until when connections wait for calls to return (CLOCK_MONOTONIC, ns)
         self._told: deque[dict[str, Any]] = deque(maxlen=_TOLD)  # of wires that were forgotten
         self._connections = self._exchanges = self._forgotten = self._owed = 0
         self.bytes = self.kept = self.records = 0
@@ -66,6 +69,9 @@ class Scribe:
     def take(self, record: Record) -> list[Exchange]:
         """The exchanges that are complete with it."""
         self.records += 1
+        return self._no_longer_early(record.at_ns) + self._take(record)
+
+    def _take(self, record: Record) -> list[Exchange]:
         match record.kind:
             case PlainKind.SOCKET:
                 return self._segment(record, self._end(record, 0, record.sock))
@@ -86,7 +92,7 @@ class Scribe:
 
     def finish(self) -> list[Exchange]:
         """The trace ends."""
-        return self._finished(self._engine.finish())
+        return self._no_longer_early(None) + self._finished(self._engine.finish())
 
     def verdicts(self) -> dict[int, bool | None]:
         """By number of a library: whether its plaintext fits what was on the wire. None: too little of it."""
@@ -137,7 +143,7 @@ class Scribe:
         end = self._ends.pop(record.connection, None)
         if end is None:
             return []
-        done = self._finished(self._engine.closed(end.number, record.at_ns))
+        done = self._hear(end) + self._finished(self._engine.closed(end.number, record.at_ns))
         del self._numbered[end.number]
         return done
 
@@ -148,7 +154,8 @@ class Scribe:
     def _plaintext(self, record: Record) -> list[Exchange]:
         done: list[Exchange] = []
         end = self._end(record, record.library)
-        inside = self._threads.inside(record)
+        bound = self._name(record.library) != "go"  # to its thread; a goroutine's call may begin on one and end on another
+        inside = self._threads.inside(record) if bound else 0
         if inside and end.sock and inside != end.sock:  # the library uses the object again, for another connection
             done = self._over(record)
             end = self._end(record, record.library)
@@ -158,11 +165,31 @@ class Scribe:
         end.waiting.append(record._replace(data=b""))
         if end.sock:
             self._bind(end, end.sock)
-        elif sock := inside or (0 if record.flags & PlainFlag.SENT else self._threads.before(record)):
+        elif sock := inside or (0 if bound and record.flags & PlainFlag.SENT else self._threads.before(record)):
             self._bind(end, sock)
         else:
             self._owe(record.tid, end)
+        if record.flags & PlainFlag.SENT:
+            return done + self._segment(record, end) + self._hear(end)
+        wire = self._wires.get(end.sock)
+        if end.early or (wire is not None and wire.owes):
+            if not end.early:
+                self._early.append((record.at_ns + _EARLY_NS, end))
+            end.early.append(record)
+            return done
         return done + self._segment(record, end)
+
+    def _hear(self, end: _End) -> list[Exchange]:
+        """What was read meanwhile, now that what was asked is known."""
+        early, end.early = end.early, []
+        return [exchange for record in early for exchange in self._segment(record, end)]
+
+    def _no_longer_early(self, now: int | None) -> list[Exchange]:
+        """Answers that have waited long enough; all of them without ``now``."""
+        done: list[Exchange] = []
+        while self._early and (now is None or self._early[0][0] <= now):
+            done += self._hear(self._early.popleft()[1])
+        return done
 
     def _owe(self, tid: int, end: _End) -> None:
         """The thread will send, most likely, what it had encrypted."""

@@ -23,6 +23,7 @@ _PROTOCOLS = 255  # characters
 _LATELY = 8  # calls of a thread on sockets with TLS that are remembered, each way
 _THREADS = 4096
 _TLS_13 = 0x0304
+_KEY_UPDATE = 5  # bytes: the longest of what a library sends on its own in the middle of a connection
 _VERSIONS = {0x0301: "TLS 1.0", 0x0302: "TLS 1.1", 0x0303: "TLS 1.2", 0x0304: "TLS 1.3"}
 
 
@@ -41,7 +42,8 @@ class Wire:
         self._hellos = [b"", b""]
         self._hello_next = [0, 0]
         self._greeted = [False, False]
-        self._client: int | None = None  # the direction of the one that spoke first
+        self._client: int | None = None  # the direction of the one that spoke first, until its handshake is over
+        self._asks: int | None = None  # the same, for good
         self._next: list[int | None] = [None, None]  # bytes of each direction
         self._judged = [0, 0]
         self._writing = (0, 0)  # start of the call whose bytes are being told of, and how many they are so far
@@ -55,7 +57,7 @@ class Wire:
         self._hellos[way] = (self._hellos[way] + record.data)[:_HELLO_BYTES]
         if client := client_hello(self._hellos[way]):
             self.name, self.protocol = client.name or self.name, self.protocol or ",".join(client.protocols)[:_PROTOCOLS]
-            self._greeted[way], self._client = client.whole, way
+            self._greeted[way], self._client, self._asks = client.whole, way, way
         elif server := server_hello(self._hellos[way]):
             self._greeted[way] = True
             self.version, self.cipher = server.version, server.cipher
@@ -101,6 +103,11 @@ class Wire:
             self.matching[1].piece(self._writing[1])
             self._writing = 0, 0
 
+    @property
+    def owes(self) -> bool:
+        """Whether something was sent that a call is still to tell of."""
+        return not self.midway and not self.astray and self.matching[1].unseen > _KEY_UPDATE
+
     def judged(self) -> tuple[int, int]:
         """Pieces that fitted since it was asked last, and pieces that did not and should have."""
         fits, misfits = sum(one.fits for one in self.matching), sum(one.misfits for one in self.matching)
@@ -113,10 +120,13 @@ class Wire:
         self._written()
         received, sent = self.matching
         exact = received.known and not self.astray
+        unseen = [received.unseen, sent.unseen]
+        if self._asks is not None and not any(self.seen) and not unseen[self._asks]:
+            unseen[not self._asks] = 0  # nothing was asked, so these are tickets: a connection that was opened in advance
         return {
             "sock": self.sock, "proc": self.proc, "library": self.library, "sni": self.name, "alpn": self.protocol,
             "version": _VERSIONS.get(self.version, ""), "first_ns": self.first_ns, "last_ns": self.last_ns,
-            "app_sent": self.seen[1] + sent.unseen if exact else None, "app_received": self.seen[0] + received.unseen if exact else None,
+            "app_sent": self.seen[1] + unseen[1] if exact else None, "app_received": self.seen[0] + unseen[0] if exact else None,
             "seen_sent": self.seen[1], "seen_received": self.seen[0], "strange": received.strange + sent.strange,
             "reason": "its records could not be followed" if self.astray else "" if received.known else "its cipher does not tell lengths",
         }
@@ -150,9 +160,13 @@ class Threads:
         return 0
 
     def before(self, record: Record) -> int:
-        """The socket from which the thread received last, before this call; one whose records fit is preferred. 0: none."""
-        received = [moved for moved in self._lately.get(record.tid, ((), ()))[0] if moved.at_ns <= record.at_ns]
-        for moved in reversed(received):
+        """The socket on which the thread moved something last in this direction, before this call was over; one whose records fit is preferred.
+
+        0: none.
+        """
+        way = record.flags & PlainFlag.SENT
+        lately = [moved for moved in self._lately.get(record.tid, ((), ()))[way] if moved.at_ns <= record.at_ns]
+        for moved in reversed(lately):
             if fit([head & 0xFFFF for head in moved.heads()], record.length):
                 return moved.sock
-        return received[-1].sock if received else 0
+        return lately[-1].sock if lately else 0
