@@ -43,7 +43,7 @@ _LOOK_S = 0.1  # how late an attach may notice that all has ended
 _HURRY = -10  # nice value: a ring that nobody empties in time loses records. The writer has it too, or the drain would wait for it at the GIL
 _SNAPSHOT_S = 5.0  # the longest that the end of a session waits for the snapshot of its beginning
 _WORTH_MEASURING_NS = 10_000_000_000  # sessions shorter than this use the cost that was measured here before, if it was
-_USUAL = ("full", "ring", None)  # mode, transport, size of the ring
+_USUAL = ("full", "ring")  # mode, transport
 
 
 class _Ready(NamedTuple):
@@ -70,10 +70,10 @@ class _Session:
         self._asked_to_end = False
         self._unreadable = 0
         signal.signal(signal.SIGTERM, self._end)  # as at a shutdown: the session is finished
-        sizes = ring_bytes(order["transport"], order.get("ring_mb"))
-        wanted = (order["mode"], order["transport"], order.get("ring_mb"))
+        sizes = ring_bytes(order["transport"], order.get("ring_mb"), order.get("max_body") or 0)
+        usual = (order["mode"], order["transport"]) == _USUAL and sizes == ring_bytes(_USUAL[1], None)
         self._cached = True
-        if ready and wanted != _USUAL:
+        if ready and not usual:
             ready.discard()
             ready = None
         if ready:
@@ -265,10 +265,10 @@ def _failure(error: BaseException) -> Message:
 def _get_ready(connection: socket.socket) -> _Ready | None:
     """Loads the usual probes while the front is still reading its command line, on the other CPU."""
     try:
-        found = cached(*_USUAL[:2])
+        found = cached(*_USUAL)
         if not found:
             return None
-        sizes = ring_bytes(*_USUAL[1:])
+        sizes = ring_bytes(_USUAL[1], None)
         tracing = Tracing(found, sizes)
     except EbtraceError:
         return None  # the order will meet the same error, and then there is somebody to tell

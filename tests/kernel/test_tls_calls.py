@@ -10,6 +10,7 @@ import pytest
 from tests.kernel.lab import Lab, Session
 from tests.kernel.support import need
 from tests.kernel.web.compare import all_in_clear, same
+from tests.kernel.web.programs import searched
 from tests.kernel.web.server import Server
 
 WRITES = 1009
@@ -40,6 +41,7 @@ def test_every_call_is_seen(lab: Lab, web: Server, way: str) -> None:
 
 def test_a_static_program_without_symbols(lab: Lab, web: Server) -> None:
     need(Path(f"/usr/lib/{os.uname().machine}-linux-gnu/libssl.a").exists(), "needs OpenSSL as an archive: apt install libssl-dev")
+    searched(Path(lab.target("tlscalls-static")))
     session = lab.trace(f"tlscalls-static {web.port} {WRITES}").whole()
     check(session, web, session.output.splitlines()[-1])
 

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from itertools import accumulate, islice
+from itertools import accumulate, islice, takewhile
 
 __all__ = ("Matching", "fit", "overheads")
 
 _RECORD = 16384  # bytes of plaintext in one record at most
 _AHEAD = 16      # records that are looked through for one that fits
 _WAITING = 256   # records, and pieces of plaintext, that wait for each other
+_TICKETS, _TICKET = 4, 1024  # how many a server sends at most, and the most bytes of one, as far as servers go
 _ALERT = 2       # bytes: TLS 1.3 encrypts them like data
 
 _ALL = _TLS_13, _GCM_12, _CHACHA_12 = 17, 24, 16
@@ -77,6 +78,13 @@ class Matching:
         """Bytes of application data, as far as can be told, that nobody saw in clear."""
         plain = map(self._plain, islice(self._lengths, self._greeting, None))
         return max(sum(length for length in plain if length > _ALERT) - self._touched, 0) + self._dropped
+
+    @property
+    def tickets(self) -> int:
+        """Bytes that are a server's tickets, most likely: the first it sends after the handshake, two or more of one length."""
+        plain = [self._plain(length) for length in islice(self._lengths, self._greeting, self._greeting + _TICKETS)]
+        same = list(takewhile(lambda length: length == plain[0] <= _TICKET, plain))
+        return sum(same) if len(same) > 1 and not self._touched else 0
 
     def encrypted(self, possible: tuple[int, ...]) -> None:
         """How much longer records are than what they carry."""

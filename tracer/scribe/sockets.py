@@ -123,6 +123,8 @@ class Wire:
         unseen = [received.unseen, sent.unseen]
         if self._asks is not None and not any(self.seen) and not unseen[self._asks]:
             unseen[not self._asks] = 0  # nothing was asked, so these are tickets: a connection that was opened in advance
+        elif self._asks is not None and not self.seen[not self._asks]:
+            unseen[not self._asks] -= self.matching[not self._asks].tickets  # with an answer they are passed over on the way to it
         return {
             "sock": self.sock, "proc": self.proc, "library": self.library, "sni": self.name, "alpn": self.protocol,
             "version": _VERSIONS.get(self.version, ""), "first_ns": self.first_ns, "last_ns": self.last_ns,

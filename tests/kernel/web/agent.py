@@ -28,5 +28,6 @@ def agent(folder: Path, url: str, trust: Certificate, key: str, question: str) -
     (work / "opencode.json").write_text(json.dumps(settings))
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("XDG_", "OPENCODE", "ANTHROPIC", "OPENAI", "GEMINI"))}
     environment |= {"HOME": str(home), "PWD": str(work), "NODE_EXTRA_CA_CERTS": str(trust.authority), "OPENCODE_DISABLE_MODELS_FETCH": "1",
+                    "npm_config_registry": "http://localhost:1/", "npm_config_fetch_retries": "0",  # it would fetch plugins of its own
                     "MOCK_API_KEY": key, "NO_COLOR": "1"}
     return [str(opencode()), "run", question], {"env": environment, "cwd": work}

@@ -17,7 +17,7 @@ from tests.kernel.support import need, need_tool
 from tracer.tls.cache import cached
 from tracer.tls.child import Search
 
-__all__ = ("ASK", "PURE", "RAW", "TARGETS", "bun", "go_client", "node", "opencode", "uv")
+__all__ = ("ASK", "PURE", "RAW", "TARGETS", "bun", "go_client", "node", "opencode", "searched", "uv")
 
 TARGETS = Path(__file__).parents[2] / "targets"
 ASK, PURE, RAW = TARGETS / "ask.py", TARGETS / "pure.py", TARGETS / "raw.py"
@@ -65,10 +65,10 @@ def _from_npm(name: str) -> Path:
         need(program.exists(), f"needs {package} {version}, and npm could not fetch it: {done.stderr.strip()[-300:]}")
     if not os.access(program, os.X_OK):
         program.chmod(0o755)
-    return _searched(program)
+    return searched(program)
 
 
-def _searched(program: Path) -> Path:
+def searched(program: Path) -> Path:
     """As after the first time that it was traced: a search takes longer than ebtrace may hold a program, so that one may miss its beginning."""
     with open(program, "rb") as file:
         if cached(file.fileno()) is None:
@@ -87,4 +87,4 @@ def go_client(stripped: bool) -> Path:
     environment = {**os.environ, "GOCACHE": str(_KEPT / "go"), "GO111MODULE": "off", "GOTOOLCHAIN": "local", "GOFLAGS": ""}
     subprocess.run([go, "build", *(("-ldflags", "-s -w") if stripped else ()), "-o", program, TARGETS / "client.go"], check=True, timeout=110,
                    env={**environment, "CGO_ENABLED": "0"} if stripped else environment)
-    return _searched(program)
+    return searched(program)
