@@ -19,6 +19,7 @@ __all__ = ("calls_of",)
 _EVENTS = "text/event-stream"
 _LINES = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/stream+json")
 _SAID_LIMIT = 300  # characters of an error that is no JSON
+_AT_ONCE_NS = 1_000_000  # between the first and the last piece: less is one delivery of the network
 
 
 def calls_of(exchanges: Iterable[Exchange], pids: Mapping[int, int | None] | None = None, origin: int = 0) -> list[LlmCall]:
@@ -109,8 +110,8 @@ def _pieces(exchange: Exchange, dialect: Dialect) -> Iterator[Event] | None:
 
 
 def _tokens_per_s(answer: Answer) -> float | None:
-    """Tokens that nobody saw being streamed, those of hidden reasoning, say nothing of the speed."""
-    if answer.first_ns is None or answer.last_ns is None or answer.last_ns <= answer.first_ns:
+    """Tokens that nobody saw being streamed, those of hidden reasoning, say nothing of the speed; nor do those that came all at once."""
+    if answer.first_ns is None or answer.last_ns is None or answer.last_ns - answer.first_ns < _AT_ONCE_NS:
         return None
     streamed = answer.usage.get("output", 0) - (0 if answer.reasoning else answer.usage.get("reasoning", 0))
     return streamed * 1e9 / (answer.last_ns - answer.first_ns) if streamed > 0 else None
