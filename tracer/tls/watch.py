@@ -51,7 +51,8 @@ class TlsWatch:
         self._programs: dict[tuple[str, int], int] = {}
         self._delivered = 0
         self._problems: list[str] = []
-        self._over = False
+        self._over = self._told_last = False
+        self._orders: list[dict[str, Any]] = []
 
     def run(self) -> None:
         """Until the worker says stop, or has died."""
@@ -62,17 +63,23 @@ class TlsWatch:
         while True:
             try:
                 self._files()
-                for message in self._link.poll():
-                    self._obey(message)
+                self._orders += self._link.poll()
+                while self._orders:
+                    self._obey(self._orders.pop(0))
             except Exception as error:  # an error nobody foresaw must not pass in silence
                 self._problems.append(f"A TLS library was not looked at: {type(error).__name__}: {error}.")
                 self._tell_images()
             if self._over or self._link.ended:
                 break
             poll.poll(_LOOK_MS if self._tracing.perf else None)
-        self._delivered += len(self._lane.read(1 << 16))
-        self._tell_images("last")
+        self._last()
         self._take_off()
+
+    def _last(self) -> None:
+        if not self._told_last:
+            self._told_last = True
+            self._delivered += len(self._lane.read(1 << 16))
+            self._tell_images("last")
 
     def _obey(self, message: dict[str, Any]) -> None:
         match message["do"]:
@@ -130,7 +137,7 @@ class TlsWatch:
             if found.library or found.note:
                 self._note(image, found)
                 self._tell_images()
-            if found.functions:
+            if found.functions and not self._told_last:
                 hold = hold or (Hold(tgid) if tgid is not None else None)
                 self._attach(image, found, len(self._images))
         except (OSError, EbtraceError) as error:
@@ -147,6 +154,9 @@ class TlsWatch:
             if hold is not None and waited > _HOLD_S:
                 hold.release()
                 hold = None
+            self._orders += self._link.poll()
+            if any(order["do"] == "stop" for order in self._orders):
+                self._last()  # the worker need not wait; what is found is there the next time
             time.sleep(0.002)
         return found
 
