@@ -8,6 +8,7 @@
 #if DETAIL
 #include "task.h"
 #include "files.h"
+#include "watch.h"
 #include "images.h"
 #include "plain.h"
 
@@ -114,6 +115,36 @@ INLINE struct stream *stream_of(struct tls_key *key)
 	return map_lookup(MAP(MAP_TLS_ENDS), key);
 }
 
+#if HAVE_SOCKETS
+/*
+ * The socket of a Go connection. A goroutine may change threads between its send and its return, so the calls around it tell
+ * nothing for sure; but the object leads there: tls.Conn begins with a net.Conn, whose second word is the *net.TCPConn; that
+ * is a *netFD; and that begins with a poll.FD: 16 bytes of a mutex, then the descriptor. 0: it is another kind of net.Conn.
+ */
+INLINE u64 go_sock(u64 object)
+{
+	u64 at = 0, descriptor = 0, number;
+	struct watched *w;
+	struct inode *inode;
+	struct file *file;
+	struct sock *sk;
+
+	if (read_user(&at, sizeof(at), (void *)object + 8) || read_user(&at, sizeof(at), (void *)at)
+	    || read_user(&descriptor, sizeof(descriptor), (void *)at + 16) || descriptor >> 31)
+		return 0;
+	file = file_of(descriptor);
+	sk = file ? sock_of(file) : 0;
+	w = sk ? map_lookup(MAP(MAP_WATCHED), &file) : 0;
+	if (!w)
+		return 0;
+	inode = READ(file, f_inode);
+	number = alias((u64)sk, READ(inode, i_ino));
+	return w->sock == number ? number : 0;
+}
+#else
+#define go_sock(object) 0
+#endif
+
 INLINE void tls_head(struct rec_plain *head, struct task_state *s, struct tls_key *key)
 {
 	head->at_ns = clock_ns();
@@ -168,6 +199,8 @@ PROBE(on_tls_return)(struct pt_regs *regs)
 	call->head.start_ns = call->start_ns;
 	call->head.kind = PLAIN_TLS;
 	call->head.flags = sent ? PLAIN_SENT : 0;
+	if (IS_GO(role))
+		call->head.sock = go_sock(key.object);
 	call->head.position = flow->position;
 	flow->position += call->left;
 	call->kept = plain_kept(st, flow, call->head.position, sent, call->buffer, call->left);

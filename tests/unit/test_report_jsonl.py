@@ -47,7 +47,7 @@ def test_a_short_story(tmp_path: Path) -> None:
             "lifecycle": {"counted": 3, "delivered": 3, "sampled_out": 0, "lost": 0, "unaccounted": 0},
             "strings": {"counted": 4, "delivered": 4, "sampled_out": 0, "lost": 0, "unaccounted": 0},
             "sockets": {"counted": 0, "delivered": 0, "sampled_out": 0, "lost": 0, "unaccounted": 0},
-            "payload": {"counted": 0, "delivered": 0, "sampled_out": 0, "lost": 0, "unaccounted": 0}}},
+            **{lane: {"counted": 0, "delivered": 0, "sampled_out": 0, "lost": 0, "unaccounted": 0} for lane in ("payload", "plaintext", "images")}}},
     ]
 
 

@@ -15,6 +15,7 @@ from tracer.session.exchanges import Exchange
 
 __all__ = ("Scribe",)
 
+_SENT = int(PlainFlag.SENT)  # the operators of an IntFlag take a microsecond
 _WIRES = 4096    # sockets with TLS that are remembered
 _TOLD = 4096     # of those that were forgotten the last ones are told: all are in one map of the session, below format.MAP_LIMIT
 _ENDS = 16384    # TLS connections of libraries
@@ -80,7 +81,7 @@ class Scribe:
                 wire.heads(record)
                 self._judge(wire)
                 self._threads.moved(record)
-                if record.flags & PlainFlag.SENT and record.tid in self._owing:
+                if record.flags & _SENT and record.tid in self._owing:
                     self._settle(record)
             case PlainKind.HELLO:
                 self._wire(record).hello(record)
@@ -155,7 +156,7 @@ class Scribe:
         done: list[Exchange] = []
         end = self._end(record, record.library)
         bound = self._name(record.library) != "go"  # to its thread; a goroutine's call may begin on one and end on another
-        inside = self._threads.inside(record) if bound else 0
+        inside = record.sock or (self._threads.inside(record) if bound else 0)
         if inside and end.sock and inside != end.sock:  # the library uses the object again, for another connection
             done = self._over(record)
             end = self._end(record, record.library)
@@ -165,13 +166,15 @@ class Scribe:
         end.waiting.append(record._replace(data=b""))
         if end.sock:
             self._bind(end, end.sock)
-        elif sock := inside or (0 if bound and record.flags & PlainFlag.SENT else self._threads.before(record)):
+        elif sock := inside or (0 if bound and record.flags & _SENT else self._threads.before(record)):
             self._bind(end, sock)
         else:
             self._owe(record.tid, end)
-        if record.flags & PlainFlag.SENT:
+        if record.flags & _SENT:
+            if end.early:
+                record = record._replace(at_ns=min(record.at_ns, end.early[0].at_ns))
             return done + self._segment(record, end) + self._hear(end)
-        wire = self._wires.get(end.sock)
+        wire = None if bound else self._wires.get(end.sock)
         if end.early or (wire is not None and wire.owes):
             if not end.early:
                 self._early.append((record.at_ns + _EARLY_NS, end))
@@ -239,10 +242,10 @@ class Scribe:
         self.kept += len(record.data)
         if not record.length:
             return self._ended(record, end)
-        end.latest = record.flags & PlainFlag.SENT
+        end.latest = record.flags & _SENT
         end.began = end.latest if end.began is None else end.began
         return self._finished(self._engine.feed(Segment(
-            end.number, record.at_ns, bool(record.flags & PlainFlag.SENT), record.position, record.data, record.length, record.proc, record.tid)))
+            end.number, record.at_ns, bool(record.flags & _SENT), record.position, record.data, record.length, record.proc, record.tid)))
 
     def _finished(self, exchanges: list[Exchange]) -> list[Exchange]:
         for exchange in exchanges:

@@ -18,6 +18,7 @@ from tracer.scribe.record import Record
 __all__ = ("APPLICATION_DATA", "Threads", "Wire")
 
 APPLICATION_DATA = 23
+_SENT, _ASTRAY, _MIDWAY = int(PlainFlag.SENT), int(PlainFlag.ASTRAY), int(PlainFlag.MIDWAY)  # the operators of an IntFlag take a microsecond
 _HELLO_BYTES = 8192
 _PROTOCOLS = 255  # characters
 _LATELY = 8  # calls of a thread on sockets with TLS that are remembered, each way
@@ -32,7 +33,7 @@ class Wire:
 
     def __init__(self, record: Record) -> None:
         self.sock, self.proc, self.first_ns, self.last_ns = record.sock, record.proc, record.at_ns, record.at_ns
-        self.midway = bool(record.flags & PlainFlag.MIDWAY)
+        self.midway = bool(record.flags & _MIDWAY)
         self.astray = False  # where records begin was lost: their sum is not known
         self.library, self.number = "", 0  # that spoke on it last
         self.name = self.protocol = ""
@@ -50,7 +51,7 @@ class Wire:
 
     def hello(self, record: Record) -> None:
         """Some of the first bytes of a direction."""
-        way = record.flags & PlainFlag.SENT
+        way = record.flags & _SENT
         if self._greeted[way] or (self._hellos[way] and record.position != self._hello_next[way]):
             return
         self._hello_next[way] = record.position + len(record.data)  # the first ones need not be the socket's: a proxy may come before
@@ -69,12 +70,12 @@ class Wire:
 
     def heads(self, record: Record) -> None:
         """The heads of the records in one call."""
-        way = record.flags & PlainFlag.SENT
+        way = record.flags & _SENT
         self.last_ns = record.at_ns
         self._written()
         lost = self._next[way] not in (None, record.position)
         self._next[way] = record.position + record.length
-        self.astray |= lost or (bool(record.flags & PlainFlag.ASTRAY) and not self.midway)
+        self.astray |= lost or (bool(record.flags & _ASTRAY) and not self.midway)
         lengths = [head & 0xFFFF for head in record.heads() if head >> 16 == APPLICATION_DATA]
         if lengths and way == self._client:
             self._client = None
@@ -85,7 +86,7 @@ class Wire:
 
     def plaintext(self, record: Record, library: str) -> None:
         """What a library gave or took for it."""
-        way = record.flags & PlainFlag.SENT
+        way = record.flags & _SENT
         self.library, self.number, self.last_ns = library, record.library, record.at_ns
         self.seen[way] += record.length
         if not way:
@@ -105,8 +106,8 @@ class Wire:
 
     @property
     def owes(self) -> bool:
-        """Whether something was sent that a call is still to tell of."""
-        return not self.midway and not self.astray and self.matching[1].unseen > _KEY_UPDATE
+        """Whether a client has sent something that a call is still to tell of. A server's tickets no call will ever tell of."""
+        return self._asks == 1 and not self.astray and self.matching[1].unseen > _KEY_UPDATE
 
     def judged(self) -> tuple[int, int]:
         """Pieces that fitted since it was asked last, and pieces that did not and should have."""
@@ -149,11 +150,11 @@ class Threads:
                 self._lately.popitem(last=False)
         else:
             self._lately.move_to_end(record.tid)
-        lately[record.flags & PlainFlag.SENT].append(record)
+        lately[record.flags & _SENT].append(record)
 
     def inside(self, record: Record) -> int:
         """The socket on which the thread moved something during this call of a library; 0: none."""
-        way = record.flags & PlainFlag.SENT
+        way = record.flags & _SENT
         ways = self._lately.get(record.tid, ((), ()))
         for one in (ways[way], ways[not way]):  # a read may have to write (KeyUpdate), and may have everything already
             for moved in reversed(one):
@@ -166,7 +167,7 @@ class Threads:
 
         0: none.
         """
-        way = record.flags & PlainFlag.SENT
+        way = record.flags & _SENT
         lately = [moved for moved in self._lately.get(record.tid, ((), ()))[way] if moved.at_ns <= record.at_ns]
         for moved in reversed(lately):
             if fit([head & 0xFFFF for head in moved.heads()], record.length):

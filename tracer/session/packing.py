@@ -39,7 +39,8 @@ _LIST_LIMIT = 1 << 17    # items of one flat list
 _TEXT_LIMIT = 1 << 16    # characters of one text, in an entry that is too large
 _PART_LIMIT = 1 << 10    # and of one in a list
 _KNOWN_LIMIT = 1 << 16   # ids that are remembered as written
-_LARGEST = (1 << 64) - 1
+_LARGEST = (1 << 63) - 1
+_SOCK = (1 << 64) - 1
 _RAW = 1                 # columns.Coding, which needs NumPy
 
 
@@ -130,7 +131,7 @@ class ExchangePacker:
             elif name == "messages":
                 value, plain["messages_data"] = self._messages(exchange)
             elif type(value) is int:
-                value = min(value, _LARGEST)
+                value = min(value, _LARGEST) if name != "sock" else value & _SOCK
             plain[name] = value
         left_out = len(exchange.messages) - len(plain.get("messages", ())) // MESSAGE_ITEMS
         if left_out:
