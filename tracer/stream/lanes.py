@@ -15,7 +15,7 @@ __all__ = ("DRAINED", "LIFECYCLE_RECORD", "SYSCALL_RECORD", "Lanes", "open_lanes
 SYSCALL_RECORD, LIFECYCLE_RECORD = 56, 120
 DRAINED = 5  # lanes that the drain thread empties, the first ones
 # At 1.7 million calls a second the first holds 150 ms: what a busy machine may keep the drain waiting.
-_RING = {"syscalls": 16 << 20, "lifecycle": 4 << 20, "strings": 1 << 20, "sockets": 2 << 20, "payload": 1 << 20, "plaintext": 16 << 20,
+_RING = {"syscalls": 16 << 20, "lifecycle": 4 << 20, "strings": 1 << 20, "sockets": 2 << 20, "payload": 1 << 20, "plaintext": 8 << 20,
          "images": 1 << 16}
 _BODIES, _PLAINTEXT_MOST = 8, 64 << 20
 # Mapped as a whole, so they are memory of the tracer's own
