@@ -8,16 +8,18 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import subprocess
 import sys
 import time
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tracer.kernel.perf import PerfStrings
 from tracer.kernel.ring import StringRing
+
+if TYPE_CHECKING:
+    import subprocess
 
 __all__ = ("ScribeLink",)
 
@@ -59,6 +61,8 @@ class ScribeLink:
         """Starts it if there is something to read, or ``at_once``, and none has been started; then its descriptor, to be polled."""
         if self._process is not None or self.failed or not (at_once or self._lane.backlog()):
             return None
+        import subprocess  # slow, and not needed by most sessions
+
         ours, theirs = socket.socketpair()
         root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
         code = f"import sys; sys.path.insert(0, {root!r}); from tracer.scribe.main import main; sys.exit(main())"
