@@ -30,7 +30,7 @@ def test_everything_is_measured() -> None:
     told: list[str] = []
     rows = {row.budget.what: row for row in measure(LEAST, told.append)}
     optional = {calls.SYSCOUNT.what}
-    assert len(rows) == 17
+    assert len(rows) == 18
     for what, row in rows.items():
         assert row.value is not None or what in optional, row.note
     for budget in (streams.EVENTS, tls.WRITE, tls.READ, tls.DOWNLOAD):

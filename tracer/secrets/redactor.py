@@ -22,6 +22,7 @@ from tracer.session.exchanges import Exchange, Headers, Mark
 __all__ = ("KINDS", "Redactor")
 
 KINDS = ("header", "url", "body", "shape", "environment", "argument")
+_PASSES = 4  # with something taken out a command line may read differently: until nothing more is found
 _Detector = Callable[[bytes], Iterable[Span]]
 
 
@@ -80,9 +81,11 @@ class Redactor:
         suspects = {number for first, last in places for number in range(bisect_right(starts, first) - 1, bisect_right(starts, last - 1))}
         changed = False
         for number in sorted(suspects & set(range(len(pieces)))):
-            piece = self._whole(pieces[number], lambda data: argument_spans(data, "argument"))
-            changed = changed or piece != pieces[number]
-            pieces[number] = piece
+            for _ in range(_PASSES):
+                piece = self._whole(pieces[number], lambda data: argument_spans(data, "argument"))
+                if piece == pieces[number]:
+                    break
+                changed, pieces[number] = True, piece
         return pieces if changed else None
 
     def _suspicious(self, data: bytes) -> list[tuple[int, int]]:
