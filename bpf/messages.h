@@ -6,6 +6,7 @@
 /* As user programs of 64 bits lay them out: include/uapi/linux/socket.h, linux/uio.h */
 struct user_vector { u64 base, length; };
 struct user_message { u64 name; u32 name_length, pad; u64 vectors, count, control, control_length; u32 flags, pad_2, moved, pad_3; };
+#define MESSAGE_BYTES 56           /* of a struct user_message: all that sendmsg and recvmsg have of it */
 struct user_control { u64 length; u32 level, type; };
 struct user_address { u16 family, port; u8 rest[24]; };
 

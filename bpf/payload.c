@@ -53,7 +53,11 @@ INLINE u64 gather(u8 *to, struct message *m)
 		if (i >= m->count || kept >= left || read_user(&vector, sizeof(vector), (void *)m->base + i * sizeof(vector)))
 			break;
 		n = vector.length > left - kept ? left - kept : vector.length;
-		n = AT_MOST(n, PAYLOAD_BYTES);
+		/*
+		 * That kept is less than left is known of other registers by now: Linux 5.10 and 6.1 walk the way on which the difference
+		 * is negative, too, and for them only the mask ends it.
+		 */
+		n = AT_MOST(n, PAYLOAD_BYTES) & (2 * PAYLOAD_BYTES - 1);
 		kept = AT_MOST(kept, PAYLOAD_BYTES);
 		if (read_user(to + kept, n, (void *)vector.base))
 			break;
@@ -152,13 +156,18 @@ PROBE(on_data)(u64 *ctx)
 
 		if (plan->flags & PLAN_MESSAGES) {
 			/* The arrays of sendmmsg and recvmmsg; or the one that sendmsg and recvmsg have. */
-			if (read_user(&one, plan->tail == TAIL_MESSAGE ? 56 : 64, (void *)a[1] + i * 64))
+			void *at = (void *)a[1] + i * sizeof(one);
+
+			/*
+			 * The length apart, into map memory: of a read of one of two sizes Linux 5.10 takes only the first bytes of the
+			 * stack for written.
+			 */
+			if (read_user(&one, MESSAGE_BYTES, at)
+			    || (plan->tail != TAIL_MESSAGE && read_user(&m->length, sizeof(m->length), at + __builtin_offsetof(struct user_message, moved))))
 				return 0;
 			m->base = one.vectors;
 			m->count = one.count;
 			m->name = one.name;
-			if (plan->tail != TAIL_MESSAGE)
-				m->length = one.moved;
 		}
 		if (is_kept(m))
 			keep(ctx, s, sk, m);
@@ -262,7 +271,7 @@ PROBE(on_message)(u64 *ctx)
 	struct user_message message;
 	u64 sends;
 
-	if (!plan || read_user(&message, 56, (void *)ARGUMENT_1(regs)))
+	if (!plan || read_user(&message, MESSAGE_BYTES, (void *)ARGUMENT_1(regs)))
 		return 0;
 	/* A number, not a choice between two: the verifier would walk the loop for each. */
 	sends = OPAQUE(plan->flags / PLAN_SENDS & 1);

@@ -17,13 +17,15 @@
  */
 INLINE u64 hash_bytes(struct scratch *s, u32 kept)
 {
-	u32 zero = 0, last = kept / 8, rounds = last / ROUND_WORDS, i;
+	/*
+	 * At most INTERN_BYTES / 8. Linux 5.10 and 6.1 have to be told that of this very register: from a limit of kept they do not conclude
+	 * one of kept / 8. With a mask, since a comparison would be two ways to walk.
+	 */
+	u32 zero = 0, last = OPAQUE(kept / 8) & (2 * INTERN_BYTES / 8 - 1), rounds = last / ROUND_WORDS, i;
 	struct control *control = map_lookup(MAP(MAP_CONTROL), &zero);
 	u64 hash = control ? control->seed : 0;
 	u64 *words = (u64 *)s->bytes;
 
-	if (last > INTERN_BYTES / 8)
-		return 0;
 	words[last] &= (1ULL << (kept % 8 * 8)) - 1;
 	words[last + 1] = words[last + 2] = words[last + 3] = 0;
 	/*
