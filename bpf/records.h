@@ -370,7 +370,7 @@ struct gate {
 enum plain_kind {
 	PLAIN_SOCKET = 1,          /* bytes of a stream that is not encrypted; length 0: the other side has ended */
 	PLAIN_TLS,                 /* bytes that a TLS library took or gave; length 0: the other side has ended */
-	PLAIN_WIRE,                /* a call on a socket that speaks TLS; kept are the heads of its records: type << 16 | length, u32 each */
+	PLAIN_WIRE,                /* calls on a socket that speaks TLS, up to one with heads of records: type << 16 | length, u32 each, are kept */
 	PLAIN_HELLO,               /* the first bytes on such a socket */
 	PLAIN_FREED,               /* a TLS connection's object has gone */
 };
@@ -427,6 +427,7 @@ struct flow {
 	u64 head;                  /* TLS on the wire: the bytes of a record's head that are there so far */
 	u32 had;                   /* TLS on the wire: how many those are */
 	u32 left;                  /* TLS on the wire: bytes to come of the record */
+	u64 quiet;                 /* TLS on the wire: bytes that were moved since the last PLAIN_WIRE record */
 };
 
 /* Both directions: a TLS connection as its library sees it. */

@@ -10,8 +10,8 @@
 #include "plain.h"
 
 #define LOOKS 8                    /* calls after which a stream is given up that is neither HTTP nor TLS */
-#define STEPS 8                    /* pieces of a call in one run of a program, which then goes on to itself, up to 33 times */
-#define HEAD_STEPS 8              /* the same for records of TLS: a head and a body each */
+#define STEPS 4                    /* pieces of a call in one run of a program, which then goes on to itself, up to 33 times */
+#define HEAD_STEPS 4              /* the same for records of TLS: a head and a body each */
 #define RECORD_MOST 18432          /* RFC 8446, 5.2, and RFC 5246, 6.2.3: 2^14 bytes and what encryption may add */
 #define TLS_HEAD 5
 #define HAD_NONE_KNOWN 0xff        /* flow.had: where a record begins is not known */
@@ -220,7 +220,12 @@ PROBE(on_wire)(u64 *ctx)
 		flow->had = HAD_NONE_KNOWN;
 	if (flow->had == HAD_NONE_KNOWN)
 		w->head.flags |= PLAIN_ASTRAY;
-	send_heads(ctx, w, w->message.length);
+	/* Most libraries read a head and a body by calls of their own: of the body there is nothing to tell. */
+	flow->quiet += w->message.length;
+	if (w->count || w->head.flags & PLAIN_ASTRAY) {
+		send_heads(ctx, w, flow->quiet);
+		flow->quiet = 0;
+	}
 	return 0;
 }
 
@@ -290,6 +295,7 @@ PROBE(on_stream)(u64 *ctx)
 	if (watched->kind == WATCH_TLS) {
 		if (start < HELLO_BYTES)
 			send_hello(ctx, w);
+		w->head.position = start - flow->quiet;
 		tail_call(ctx, MAP(MAP_TAILS), TAIL_WIRE);
 		return 0;
 	}

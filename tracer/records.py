@@ -323,8 +323,8 @@ SOCK_STATE = "<QII"
 PLAIN_HEAD = "<QQQQQIIIIiHHII"
 PLAIN_CHUNK, PLAIN_APART = 16384, 8064
 
-# struct stream: position, bulk, head, had, left for each direction, turn, whole
-STREAM = "QQQII" * 2 + "II"
+# struct stream: position, bulk, head, had, left, quiet for each direction, turn, flags
+STREAM = "QQQIIQ" * 2 + "II"
 
 # struct watched: sock, kind, looks, stream
 WATCHED = "<QII" + STREAM

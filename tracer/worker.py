@@ -14,11 +14,13 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from tracer.errors import EbtraceError
 from tracer.kernel.cost import bpf_ns_per_call
-from tracer.kernel.image import cached, image
+from tracer.kernel.early import USUAL, Loaded, load_early
+from tracer.kernel.image import image
 from tracer.kernel.perf import PerfStrings
 from tracer.kernel.probes import WITHOUT
 from tracer.kernel.sys import arch
@@ -43,7 +45,6 @@ _LOOK_S = 0.1  # how late an attach may notice that all has ended
 _HURRY = -10  # nice value: a ring that nobody empties in time loses records. The writer has it too, or the drain would wait for it at the GIL
 _SNAPSHOT_S = 5.0  # the longest that the end of a session waits for the snapshot of its beginning
 _WORTH_MEASURING_NS = 10_000_000_000  # sessions shorter than this use the cost that was measured here before, if it was
-_USUAL = ("full", "ring")  # mode, transport
 
 
 class _Ready(NamedTuple):
@@ -71,7 +72,7 @@ class _Session:
         self._unreadable = 0
         signal.signal(signal.SIGTERM, self._end)  # as at a shutdown: the session is finished
         sizes = ring_bytes(order["transport"], order.get("ring_mb"), order.get("max_body") or 0)
-        usual = (order["mode"], order["transport"]) == _USUAL and sizes == ring_bytes(_USUAL[1], None)
+        usual = (order["mode"], order["transport"]) == USUAL and sizes == ring_bytes(USUAL[1], None)
         self._cached = True
         if ready and not usual:
             ready.discard()
@@ -262,23 +263,19 @@ def _failure(error: BaseException) -> Message:
             "remedy": "please report it", "status": 1}
 
 
-def _get_ready(connection: socket.socket) -> _Ready | None:
-    """Loads the usual probes while the front is still reading its command line, on the other CPU."""
-    try:
-        found = cached(*_USUAL)
-        if not found:
-            return None
-        sizes = ring_bytes(_USUAL[1], None)
-        tracing = Tracing(found, sizes)
-    except EbtraceError:
-        return None  # the order will meet the same error, and then there is somebody to tell
-    return _Ready(tracing, found, WatchLink(tracing, sizes["images"], [connection.fileno()], uretprobes=found["features"]["uretprobes"]))
+def _get_ready(connection: socket.socket, loaded: Callable[[], Loaded | None]) -> _Ready | None:
+    """The usual probes, and the process that watches for TLS libraries: forked when no other thread is running any more."""
+    early = loaded()
+    if early is None:
+        return None
+    sizes, features = ring_bytes(USUAL[1], None), early.image["features"]
+    return _Ready(*early, WatchLink(early.tracing, sizes["images"], [connection.fileno()], uretprobes=features["uretprobes"]))
 
 
-def serve(connection: socket.socket) -> int:
-    """Traces as the front orders; returns the exit status of the worker process."""
+def serve(connection: socket.socket, loaded: Callable[[], Loaded | None]) -> int:
+    """Traces as the front orders, with the probes that were ``loaded`` early; returns the exit status of the worker process."""
     link = Link(connection)
-    ready = _get_ready(connection)
+    ready = _get_ready(connection, loaded)
     order = link.wait()
     if order is None or order.get("do") != "start":
         if ready:
@@ -294,4 +291,4 @@ def serve(connection: socket.socket) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(serve(join(sys.argv[1])))
+    sys.exit(serve(join(sys.argv[1]), load_early()))

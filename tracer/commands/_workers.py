@@ -104,9 +104,12 @@ def sudo_worker(module: str = "tracer.worker", worker_uid: int = 0, patience_s: 
 
 
 def _serve(connection: socket.socket) -> int:
+    from tracer.kernel.early import load_early
+
+    loaded = load_early()
     from tracer.worker import serve
 
-    return serve(connection)
+    return serve(connection, loaded)
 
 
 def _await_worker(listener: socket.socket, sudo: int, worker_uid: int, patience_s: float) -> Worker:

@@ -16,7 +16,7 @@ from tracer.kernel.maps import BpfMap, create, map_plans
 from tracer.kernel.perf import PerfStrings
 from tracer.kernel.probes import LEAVE, attach_one, instructions, jited, load_one, probe_features, read_census, refusal
 from tracer.kernel.sys import possible_cpus
-from tracer.kernel.uprobes import attach_to_oneself, uretprobes_are_safe
+from tracer.kernel.uprobes import attach_to_oneself, uprobe_multi_works, uretprobes_are_safe
 from tracer.records import LANES, MapId
 from tracer.stream.lanes import ring_bytes
 from tracer.target.privilege import can_trace
@@ -122,8 +122,9 @@ def _maps(btf: KernelBtf, stack: ExitStack) -> list[Check]:
 
 
 def _uprobes() -> str:
-    os.close(attach_to_oneself(returning=False))
-    if uretprobes_are_safe():
+    multi = uprobe_multi_works()
+    os.close(attach_to_oneself(returning=False, multi=multi))
+    if uretprobes_are_safe(multi=multi):
         return "at the beginning and the return of functions"
     return "at single instructions: a uretprobe may kill a program under seccomp"
 

@@ -22,7 +22,7 @@ from tracer.kernel.maps import create, map_plans, rows_of_cpu
 from tracer.kernel.probes import CENSUS, ITERATORS, OPTIONAL, TAILS, TRACEPOINTS, UPROBES, probe_features, refusal
 from tracer.kernel.shapes import shapes
 from tracer.kernel.sys import arch, possible_cpus
-from tracer.kernel.uprobes import uretprobes_are_safe
+from tracer.kernel.uprobes import uprobe_multi_works, uretprobes_are_safe
 from tracer.records import LANES, MapId
 
 __all__ = ("SOURCES", "bcc_module", "build", "flags")
@@ -105,7 +105,9 @@ def _features(btf: KernelBtf, cpus: int) -> dict[str, bool]:
             return fd
 
         ring = works(MapId.LIFECYCLE) is not None
-        return probe_features(sys_enter, works(MapId.MARKS)) | {"ring": ring, "uretprobes": uretprobes_are_safe()}
+        multi = uprobe_multi_works()
+        features = {"ring": ring, "uprobe_multi": multi, "uretprobes": uretprobes_are_safe(multi=multi)}
+        return probe_features(sys_enter, works(MapId.MARKS)) | features
 
 
 def _uring(btf: KernelBtf) -> bool:

@@ -163,7 +163,7 @@ def load(programs: Mapping[str, bytes], btf_ids: Mapping[str, int], map_fds: Map
     return fds
 
 
-def load_uprobe(name: str, code: bytes, map_fds: Mapping[int, int], given: int) -> int:
+def load_uprobe(name: str, code: bytes, map_fds: Mapping[int, int], given: int, attach_type: int = 0) -> int:
     """Loads a program for uprobes, with ``given`` as its constant. Raises HostError."""
     halves = struct.Struct("<I4xI")  # of the number in an ld_imm64, which is two instructions long
     ready = bytearray(_with_maps(code, map_fds))
@@ -172,9 +172,9 @@ def load_uprobe(name: str, code: bytes, map_fds: Mapping[int, int], given: int) 
             struct.pack_into("<I", ready, at, given & 0xFFFFFFFF)
             struct.pack_into("<I", ready, at + 8, given >> 32)
     try:
-        return _prog_load(name, bytes(ready), 0, 0, kind=_KPROBE)
+        return _prog_load(name, bytes(ready), 0, attach_type, kind=_KPROBE)
     except OSError as error:
-        raise _why((name, bytes(ready), 0, 0), error, _KPROBE) from error
+        raise _why((name, bytes(ready), 0, attach_type), error, _KPROBE) from error
 
 
 def _why(ready: tuple[str, bytes, int, int], error: OSError, kind: int = _TRACING) -> HostError:

@@ -25,6 +25,7 @@ from tracer.kernel.probes import (
     refusal,
 )
 from tracer.kernel.sys import membarrier
+from tracer.kernel.uprobes import UPROBE_MULTI
 from tracer.records import CONTROL, LANE_COUNT, LANES, MARK, CensusKind, Lane, MapId, StateFlag
 
 __all__ = ("Tracing",)
@@ -36,6 +37,7 @@ class Tracing:
     def __init__(self, image: dict[str, Any], ring_bytes: Mapping[str, int]) -> None:
         self.cpus: int = image["cpus"]
         self.perf: bool = image["transport"] == "perf"
+        self.uprobe_multi: bool = image["features"]["uprobe_multi"]
         self._detail: bool = image["mode"] == "full"
         self._task_storage: bool = image["features"]["task_storage"]
         self._links: list[int] = []
@@ -68,7 +70,8 @@ class Tracing:
 
     def uprobe(self, name: str, given: int) -> int:
         """Loads a program for uprobes with its constant; the descriptor is the caller's to close. Raises HostError."""
-        return load_uprobe(name, self._image["programs"][name], self._map_fds(), given)
+        attach_type = UPROBE_MULTI if self.uprobe_multi else 0
+        return load_uprobe(name, self._image["programs"][name], self._map_fds(), given, attach_type)
 
     def plan(self, plans: bytes, slow_ns: int, bulk: int = 0) -> None:
         """Says what the probes do with each syscall, from how many ns on a call is never sampled out, and how many bytes in large pieces

@@ -1,4 +1,7 @@
-"""Attaches programs to places in user programs: perf events of the uprobe kind (perf_event_open(2)), for whoever runs that file.
+"""Attaches programs to places in user programs, for whoever runs that file: by links of the kind uprobe_multi, or by perf events.
+
+Links came with Linux 6.6. A perf event takes the kernel up to 0.1 s to take off, each by itself and with a lock that the next attach needs;
+links are taken off together.
 
 A uretprobe takes the function's return address off the stack. From Linux 6.11 on x86-64 comes back through a system call of its own, which
 a target's seccomp filter may answer with death (mended in 6.14: the filter is not asked). `uretprobes_are_safe` tries it.
@@ -10,16 +13,18 @@ import ctypes
 import fcntl
 import os
 import struct
+from collections.abc import Sequence
 
 from tracer.kernel.sys import arch, bpf, buffer, perf_event_open
 
-__all__ = ("attach_to_oneself", "attach_uprobe", "uretprobes_are_safe")
+__all__ = ("UPROBE_MULTI", "attach_to_oneself", "attach_uprobes", "uprobe_multi_works", "uretprobes_are_safe")
 
 _KIND = "/sys/bus/event_source/devices/uprobe/"
 _SET_BPF, _ENABLE = 0x40042408, 0x2400  # PERF_EVENT_IOC_*
 _CLOEXEC = 8
 _URETPROBE = 335  # __NR_uretprobe, x86-64 only
-_PROG_LOAD, _KPROBE = 5, 2
+_PROG_LOAD, _LINK_CREATE, _KPROBE = 5, 28, 2
+UPROBE_MULTI = 48  # BPF_TRACE_UPROBE_MULTI: what a program is loaded for that is attached by a link
 _LEAVE = struct.pack("<BBhiBBhi", 0xB7, 0, 0, 0, 0x95, 0, 0, 0)  # r0 = 0; exit
 
 
@@ -28,11 +33,33 @@ def _number(name: str) -> int:
         return int(file.read().strip().rpartition(":")[2])
 
 
-def attach_uprobe(path: str, offset: int, program: int, *, returning: bool = False) -> int:
-    """Runs ``program`` whenever the instruction at ``offset`` of the file is reached, or ``returning``: when the function there returns.
+def attach_uprobes(path: str, offsets: Sequence[int], program: int, *, returning: bool = False, multi: bool) -> list[int]:
+    """Runs ``program`` whenever the instruction at one of the ``offsets`` of the file is reached, or ``returning``: when that function returns.
 
-    Closing the returned descriptor takes it off. Raises OSError: ENOENT without uprobes in this kernel.
+    With ``multi`` the program must have been loaded for that. Closing the returned descriptors takes it off. Raises OSError.
     """
+    if multi:
+        return [_link(path, offsets, program, returning)]
+    fds: list[int] = []
+    try:
+        fds.extend(_event(path, offset, program, returning) for offset in offsets)
+    except OSError:
+        for fd in fds:
+            os.close(fd)
+        raise
+    return fds
+
+
+def _link(path: str, offsets: Sequence[int], program: int, returning: bool) -> int:
+    memory, at = buffer(os.fsencode(path) + b"\0")
+    places, places_at = buffer(struct.pack(f"<{len(offsets)}Q", *offsets))
+    # program, target, attach type, flags; then of uprobe_multi: path, offsets, reference counters, cookies, how many, flags, process
+    fd = bpf(_LINK_CREATE, struct.pack("<IIIIQQQQIIII", program, 0, UPROBE_MULTI, 0, at, places_at, 0, 0, len(offsets), int(returning), 0, 0))
+    del memory, places
+    return fd
+
+
+def _event(path: str, offset: int, program: int, returning: bool) -> int:
     config = 1 << _number("format/retprobe") if returning else 0
     memory, at = buffer(os.fsencode(path) + b"\0")
     attributes = bytearray(112)
@@ -73,25 +100,36 @@ def _refuse_uretprobe() -> None:
     del memory, program
 
 
-def attach_to_oneself(*, returning: bool) -> int:
+def attach_to_oneself(*, returning: bool, multi: bool = False) -> int:
     """An uprobe that does nothing, at getppid(3) of this process's C library; to be closed. Raises OSError."""
     address = ctypes.cast(ctypes.CDLL(None).getppid, ctypes.c_void_p).value or 0
     code, code_at = buffer(_LEAVE)
     licence, licence_at = buffer(b"GPL\0")
-    program = bpf(_PROG_LOAD, struct.pack("<IIQQIIQII16s", _KPROBE, 2, code_at, licence_at, 0, 0, 0, 0, 0, b"ebt_try"))
+    kind = UPROBE_MULTI if multi else 0
+    program = bpf(_PROG_LOAD, struct.pack("<IIQQIIQII16sII", _KPROBE, 2, code_at, licence_at, 0, 0, 0, 0, 0, b"ebt_try", 0, kind))
     del code, licence
+    path, offset = _mapped_at(address)
     try:
-        return attach_uprobe(*_mapped_at(address), program, returning=returning)
+        return attach_uprobes(path, [offset], program, returning=returning, multi=multi)[0]
     finally:
         os.close(program)
 
 
-def uretprobes_are_safe() -> bool:
+def uprobe_multi_works() -> bool:
+    """Whether this kernel has links of that kind."""
+    try:
+        os.close(attach_to_oneself(returning=False, multi=True))
+    except OSError:
+        return False
+    return True
+
+
+def uretprobes_are_safe(*, multi: bool) -> bool:
     """Whether a program under seccomp survives one. Tried on a child of this process, and only where it may be otherwise."""
     if arch() != "x86_64":
         return True
     try:
-        probe = attach_to_oneself(returning=True)
+        probe = attach_to_oneself(returning=True, multi=multi)
     except OSError:
         return False
     try:

@@ -16,13 +16,14 @@ import select
 import struct
 import threading
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from tracer.errors import EbtraceError
 from tracer.kernel.perf import PerfStrings
 from tracer.kernel.ring import StringRing
 from tracer.kernel.tracing import Tracing
-from tracer.kernel.uprobes import attach_uprobe
+from tracer.kernel.uprobes import attach_uprobes
 from tracer.link import Link
 from tracer.records import IMAGE_KEY, IMAGE_RECORD, MapId, Role
 from tracer.target.hold import Hold
@@ -173,12 +174,12 @@ class TlsWatch:
             for function in found.functions:
                 role = Role[function.role.upper()]
                 if role == Role.FREE:
-                    links.append(attach_uprobe(path, function.entry, self._program("free", role, number)))
+                    links += self._probe(path, [function.entry], self._program("free", role, number))
                     continue
                 if not self._returns(path, function, role, number, links):
                     missing.append(function.role)
                     continue
-                links.append(attach_uprobe(path, function.entry, self._program("enter", role, 0)))
+                links += self._probe(path, [function.entry], self._program("enter", role, 0))
         except BaseException:
             for link in links:
                 os.close(link)
@@ -195,10 +196,14 @@ class TlsWatch:
         program = self._program("return", role, number)
         self._more(role)
         if self._uretprobes and not in_go:
-            links.append(attach_uprobe(path, function.entry, program, returning=True))
+            links += self._probe(path, [function.entry], program, returning=True)
             return True
-        links.extend(attach_uprobe(path, offset, program) for offset in function.returns)
+        if function.returns:
+            links += self._probe(path, function.returns, program)
         return bool(function.returns)
+
+    def _probe(self, path: str, offsets: Sequence[int], program: int, *, returning: bool = False) -> list[int]:
+        return attach_uprobes(path, offsets, program, returning=returning, multi=self._tracing.uprobe_multi)
 
     def _program(self, what: str, role: Role, number: int) -> int:
         key = what, role | number << 8
@@ -212,7 +217,7 @@ class TlsWatch:
             self._tracing.maps[MapId.TLS_TAILS].update(struct.pack("<I", role), struct.pack("<i", program))
 
     def _take_off(self) -> None:
-        """The kernel waits for all CPUs at each one (a tenth of a second on a busy machine), but for several at once no longer."""
+        """The kernel waits for all CPUs at each one (up to a tenth of a second), but for several at once no longer."""
         threads = [threading.Thread(target=os.close, args=(link,)) for links in self._attached.values() for link in links]
         for thread in threads:
             thread.start()
