@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from hashlib import blake2b
 from itertools import accumulate, pairwise
+from typing import TYPE_CHECKING
 
 from tracer.secrets.arguments import argument_spans, suspicious, suspicious_paths
 from tracer.secrets.bodies import body_spans, cut_spans, is_binary
@@ -17,7 +18,9 @@ from tracer.secrets.spans import Edit, Span, merged, shifted
 from tracer.secrets.texts import userinfo_spans
 from tracer.secrets.values import Known
 from tracer.secrets.variables import secret_values
-from tracer.session.exchanges import Exchange, Headers, Mark
+
+if TYPE_CHECKING:
+    from tracer.session.exchanges import Exchange, Headers, Mark  # the process that drains redacts strings alone, and spares dataclasses
 
 __all__ = ("KINDS", "Redactor")
 

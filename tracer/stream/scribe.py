@@ -66,7 +66,8 @@ class ScribeLink:
 
         ours, theirs = socket.socketpair()
         root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-        code = f"import os, sys; os.setpriority(os.PRIO_PROCESS, 0, {_PATIENT}); sys.path.insert(0, {root!r}); from tracer.scribe.main import main; sys.exit(main())"
+        code = (f"import os, sys; os.setpriority(os.PRIO_PROCESS, 0, {_PATIENT}); sys.path.insert(0, {root!r}); "
+                "from tracer.scribe.main import main; sys.exit(main())")
         fds = [theirs.fileno(), *((self._ring[0],) if self._ring else ())]
         try:
             self._process = subprocess.Popen(
