@@ -32,7 +32,7 @@ class Session:
     tracer: dict[str, Any] = field(default_factory=dict)
     calls: dict[int, int] = field(default_factory=dict)  # by number, as the totals say
     size: int = 0  # bytes of the file
-    peak_mb: float = 0.0  # of the tracer's two processes, without what they share
+    peak_mb: float = 0.0  # of the tracer's processes, without what they share
 
 
 @dataclass(frozen=True)
@@ -124,9 +124,9 @@ def _ebtrace() -> tuple[str, ...]:
     return (script,) if os.access(script, os.X_OK) else (sys.executable, "-c", "from tracer.commands import entry; entry()")
 
 
-def _workers(front: int) -> list[int]:
+def _children(parent: int) -> list[int]:
     try:
-        with open(f"/proc/{front}/task/{front}/children") as children:
+        with open(f"/proc/{parent}/task/{parent}/children") as children:
             return [int(pid) for pid in children.read().split()]
     except FileNotFoundError:
         raise EbtraceError("ebtrace has ended in the middle of a measurement") from None
@@ -136,7 +136,7 @@ def _settle(front: int) -> None:
     """Waits until the worker has used no CPU for a moment."""
     until, before, rest = time.monotonic() + _SETTLE_S, -1, 0
     while time.monotonic() < until and rest < _RESTS:
-        used = sum(_cpu_ticks(pid) for pid in _workers(front))
+        used = sum(_cpu_ticks(pid) for pid in _children(front))
         rest = rest + 1 if used == before else 0
         before = used
         time.sleep(_REST_S)
@@ -149,9 +149,11 @@ def _cpu_ticks(pid: int) -> int:
 
 
 def _peak_mb(front: int) -> float:
-    """Peak resident memory of the worker, and what the front has to itself beside it."""
-    peak = sum(_kb(f"/proc/{pid}/status", ("VmHWM:",)) for pid in _workers(front))
-    return (peak + _kb(f"/proc/{front}/smaps_rollup", ("Private_Clean:", "Private_Dirty:"))) / 1024
+    """Peak resident memory of the worker, and what the front and the worker's helpers have to themselves beside it."""
+    workers = _children(front)
+    peak = sum(_kb(f"/proc/{pid}/status", ("VmHWM:",)) for pid in workers)
+    beside = [front, *(pid for worker in workers for pid in _children(worker))]
+    return (peak + sum(_kb(f"/proc/{pid}/smaps_rollup", ("Private_Clean:", "Private_Dirty:")) for pid in beside)) / 1024
 
 
 def _kb(path: str, names: tuple[str, ...]) -> int:

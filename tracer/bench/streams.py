@@ -15,7 +15,7 @@ __all__ = ("DISK", "EVENTS", "MEMORY", "NETWORK", "SIZE", "disk", "flood", "netw
 EVENTS = Budget(
     "events, none lost", "from one program that only makes calls, and from the trace's first moment on", "/s", 1_500_000, 1_500_000, 10_000,
     more_is_better=True)
-MEMORY = Budget("tracer memory", "peak, both processes, in that storm", "MB", 40, 50, 100)
+MEMORY = Budget("tracer memory", "peak, all its processes, in that storm", "MB", 40, 50, 100)
 SIZE = Budget("disk per event", "in the session file of that storm, whose records are much alike", "bytes", 4, 5, 5)
 NETWORK = Budget("network round trip", "added over loopback, with both ends traced", "us", 10, 10_000, 25_000)
 DISK = Budget("disk writes", "added until a file is on the same disk", "%", 2, 2, 5)

@@ -10,6 +10,7 @@ from typing import Any
 from tracer.kernel.tracing import Tracing
 from tracer.records import MapId
 from tracer.stream.lanes import Lanes
+from tracer.stream.meter import sum_of
 from tracer.stream.scribe import ScribeLink
 from tracer.stream.sink import Sink
 from tracer.stream.watching import WatchLink
@@ -93,8 +94,8 @@ class Plaintext:
 
     @property
     def usage(self) -> dict[str, float]:
-        """What the scribe took, once it has ended: cpu_s, peak_rss_mb."""
-        return self._scribe.usage
+        """What the scribe and the watch took, once they have ended: cpu_s, peak_rss_mb."""
+        return sum_of(self._scribe.usage, self._watch.usage if self._watch else {})
 
     @property
     def problems(self) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
@@ -35,6 +36,7 @@ class WatchLink:
         self.images: list[dict[str, Any]] = []
         self.delivered = 0
         self.problems: list[str] = []
+        self.usage: dict[str, float] = {}
         self._judged: dict[int, bool] = {}
         self._dead = False
 
@@ -42,6 +44,7 @@ class WatchLink:
     def _live(tracing: Tracing, size: int, foreign: list[int], lane: PerfStrings | None, connection: socket.socket, uretprobes: bool) -> None:
         try:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            gc.freeze()  # else each collection writes to all that it shares with the worker, and takes a copy of it
             for fd in foreign:
                 os.close(fd)
             with suppress(OSError):  # what it has to do is short, and then must not wait for whatever keeps the machine busy
@@ -86,6 +89,7 @@ class WatchLink:
                 self.ready = True
             case "images" | "last":
                 self.images, self.delivered, self.problems = message["images"], message["delivered"], message["problems"]
+                self.usage = message.get("usage", {})
 
     def stop(self, library: Callable[[int, str], None]) -> None:
         """After the trace: waits for its last word. Taking its probes off takes it a while longer; they do nothing any more."""

@@ -6,7 +6,8 @@ is held still, for a few milliseconds, or at most HOLD_S where it has to be sear
 
     worker -> watch   {"do": "look", "pids": [..]}, {"do": "judge", "verdicts": {number: bool}}, {"do": "stop"}
     watch -> worker   {"is": "library", "number": n, "name": ".."}, {"is": "ready"},
-                      {"is": "images", "images": [..], "delivered": n, "problems": [..]}, and as "last" after "stop"
+                      {"is": "images", "images": [..], "delivered": n, "problems": [..]}, and as "last" after "stop",
+                      with "usage": what it took
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import struct
 import threading
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tracer.errors import EbtraceError
 from tracer.kernel.perf import PerfStrings
@@ -26,11 +27,14 @@ from tracer.kernel.tracing import Tracing
 from tracer.kernel.uprobes import attach_uprobes
 from tracer.link import Link
 from tracer.records import IMAGE_KEY, IMAGE_RECORD, MapId, Role
+from tracer.stream.meter import usage_beside
 from tracer.target.hold import Hold
 from tracer.tls import cache
-from tracer.tls.child import Search
 from tracer.tls.found import Found, Function
 from tracer.tls.images import Image, mapped_files, open_image
+
+if TYPE_CHECKING:
+    from tracer.tls.child import Search
 
 __all__ = ("TlsWatch",)
 
@@ -108,7 +112,8 @@ class TlsWatch:
             image["note"] = "; ".join(filter(None, (image["note"], "what it gave did not fit what was on the wire, so it was dropped")))
 
     def _tell_images(self, kind: str = "images") -> None:
-        self._link.send({"is": kind, "images": self._images, "delivered": self._delivered, "problems": self._problems})
+        message = {"is": kind, "images": self._images, "delivered": self._delivered, "problems": self._problems}
+        self._link.send(message | ({"usage": usage_beside()} if kind == "last" else {}))
 
     def _files(self) -> None:
         """Files that the kernel has told of. Those whose names speak of TLS come first: it is they who must not run ahead."""
@@ -134,6 +139,8 @@ class TlsWatch:
             found = cache.found(image.fd, returns=not self._uretprobes)
             if found is None:
                 hold = Hold(tgid) if tgid is not None else None
+                from tracer.tls.child import Search  # what it takes to start a process is seldom needed
+
                 found = self._await(Search(image.fd), hold)
             if found.library or found.note:
                 self._note(image, found)
