@@ -12,6 +12,7 @@ import pytest
 
 from tests.kernel.lab import Lab, Session
 from tests.kernel.support import Program, wait_until
+from tracer.target.snapshot import snapshot
 
 MEMORY, CPU_S = 64 << 20, 0.7
 WORK = f"""
@@ -97,7 +98,10 @@ def test_hundreds_of_processes_are_looked_at_cheaply(lab: Lab) -> None:
     begun = time.monotonic()
     session = lab.attach(crowd.pid, "--duration", "4").finish().whole()
     taken = time.monotonic() - begun
+    begun = time.process_time()
+    snapshot([process["pid"] for process in session.stats["processes"]])
+    once = time.process_time() - begun
     crowd.release()
     assert all(process["peak_rss_bytes"] for process in session.stats["processes"])
     assert len(session.stats["processes"]) == 501
-    assert session.stats["tracer"]["cpu_s"] < 0.6 + 0.05 * taken  # nearly all of it is the snapshot of 500 processes
+    assert session.stats["tracer"]["cpu_s"] < 0.6 + 2 * once + 0.05 * taken  # nearly all of it is the snapshot of 500 processes

@@ -26,8 +26,7 @@ __all__ = ("ScribeLink",)
 _PATIENCE_S = 20.0   # for it to finish, from its last word on
 _RECEIVE = 1 << 20
 _WAITING = 8 << 20   # bytes on their way to it; beyond that records stay in the kernel
-_AT_ONCE = 256
-_PATIENT = 10        # its nice value: the ring holds what comes while the traced program needs the processor itself
+_AT_ONCE = 256       # records in one message
 _ALL = 1 << 30
 _LATE_NS = 5_000_000  # perf buffers are per CPU: a record may turn up so long after one that was made after it
 
@@ -66,8 +65,7 @@ class ScribeLink:
 
         ours, theirs = socket.socketpair()
         root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-        code = (f"import os, sys; os.setpriority(os.PRIO_PROCESS, 0, {_PATIENT}); sys.path.insert(0, {root!r}); "
-                "from tracer.scribe.main import main; sys.exit(main())")
+        code = f"import sys; sys.path.insert(0, {root!r}); from tracer.scribe.main import main; sys.exit(main())"
         fds = [theirs.fileno(), *((self._ring[0],) if self._ring else ())]
         try:
             self._process = subprocess.Popen(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -43,11 +43,11 @@ def open_image(tgid: int, inode: int, device: int) -> Image | None:
     return None
 
 
-def mapped_files(tgid: int) -> Iterator[Image]:
-    """Every file whose code a process may run, once."""
+def mapped_files(tgid: int, known: Container[tuple[int, int]] = ()) -> Iterator[Image]:
+    """Every file whose code a process may run, once, but for those whose inode and device are ``known``."""
     seen: set[tuple[int, int]] = set()
     for limits, rights, inode, device, path in _mappings(tgid):
-        if "x" in rights and inode and (inode, device) not in seen and len(seen) < _MAPPED_LIMIT:
+        if "x" in rights and (inode, device) not in known and (inode, device) not in seen and len(seen) < _MAPPED_LIMIT:
             seen.add((inode, device))
             if (image := _open_mapped(tgid, limits, path, device)) is not None:
                 yield image

@@ -90,11 +90,8 @@ class TlsWatch:
         match message["do"]:
             case "look":
                 for pid in message["pids"]:
-                    for image in mapped_files(pid):
-                        if (image.inode, image.device) in self._seen:
-                            os.close(image.fd)
-                        else:
-                            self._look_at(image, None)
+                    for image in mapped_files(pid, self._seen):
+                        self._look_at(image, None)
                 self._link.send({"is": "ready"})
             case "judge":
                 for number, verdict in message["verdicts"].items():

@@ -115,7 +115,7 @@ def all_in_clear(session: Session, library: str) -> list[dict[str, Any]]:
     """All that the session's TLS connections moved was read in clear; returns those that moved something."""
     tls = session.stats["tls"]
     connections: list[dict[str, Any]] = [row for row in tls["connections"] if row["app_sent"] or row["app_received"]]
-    assert connections
+    assert connections, tls
     for row in connections:
         assert row["percent"] == 100.0, row
         assert 0 < row["seen_sent"] <= row["app_sent"] < row["sent_bytes"], row
