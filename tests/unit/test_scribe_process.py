@@ -201,12 +201,7 @@ def test_it_ends_with_its_worker(work: Callable[..., Worker]) -> None:
     worker = work(*talk(Kernel(), 3, answer(b"")))
     worker.link.begin()
     worker.until(worker.exchanges)
-    assert worker.link._socket is not None
-    worker.link._socket.close()
-    worker.link._socket = None
-    _, status = os.waitpid(worker.pid, 0)
-    assert os.waitstatus_to_exitcode(status) == 1
-    worker.link._process.returncode = 1  # type: ignore[union-attr]
+    _hang_up(worker)
 
 
 def test_it_is_told_when_the_scribe_dies(work: Callable[..., Worker]) -> None:
@@ -276,6 +271,11 @@ def test_a_worker_that_dies_while_the_socket_is_full(work: Callable[..., Worker]
     worker.link.begin()
     worker.link._hear = lambda: None  # type: ignore[method-assign]
     worker.until(lambda: _asleep_in_send(worker.pid))
+    _hang_up(worker)
+
+
+def _hang_up(worker: Worker) -> None:
+    """As when the worker dies: the scribe ends, too."""
     assert worker.link._socket is not None
     worker.link._socket.close()
     worker.link._socket = None

@@ -25,24 +25,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "storm.h"
+
 #define BLOCK (256 << 10)
-#define CHUNKS 200    /* the lower quartile counts: in the others the CPU may have been shared */
-
-static long long now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000000000LL + t.tv_nsec;
-}
-
-static void must(int truth, const char *what)
-{
-	if (!truth) {
-		perror(what);
-		exit(1);
-	}
-}
 
 static int next_round(void)
 {
@@ -50,13 +35,6 @@ static int next_round(void)
 
 	fflush(stdout);
 	return read(0, &byte, 1) == 1;
-}
-
-static int ascending(const void *a, const void *b)
-{
-	double difference = *(const double *)a - *(const double *)b;
-
-	return (difference > 0) - (difference < 0);
 }
 
 static void calls(char **words)

@@ -20,32 +20,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "storm.h"
+
 #define SIZE 1024
 #define BLOCK (16 << 10)
-#define CHUNKS 200    /* the lower quartile counts: in the others the CPU may have been shared */
-
-static long long now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000000000LL + t.tv_nsec;
-}
-
-static void must(int truth, const char *what)
-{
-	if (!truth) {
-		perror(what);
-		exit(1);
-	}
-}
-
-static int ascending(const void *a, const void *b)
-{
-	double difference = *(const double *)a - *(const double *)b;
-
-	return (difference > 0) - (difference < 0);
-}
 
 /* With a certificate that it has just made for itself. */
 static SSL_CTX *server_context(void)
