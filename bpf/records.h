@@ -513,6 +513,7 @@ struct uring_state {
 struct scratch {
 	u64 sent_once;             /* strings with an id of their own, on this CPU */
 	u64 sent;                  /* strings sent on this CPU, for WAKE_STRINGS */
+	u8 tcp[8];                 /* by enum socket_kind: 1 while a probe of TCP is telling of that */
 	struct totals nothing;     /* never written: what a new row starts as, too large for the stack */
 	struct rec_string head;    /* what is sent starts here */
 	u8 bytes[ARGV_BYTES + 8];  /* 8 more, so that the hash may read whole words */

@@ -59,53 +59,66 @@ INLINE int tcp_event(struct rec_socket *r, struct sock *sk, u32 kind)
 	return 1;
 }
 
-INLINE int tcp_tell(u64 *ctx, u32 kind)
+INLINE void tcp_state(u64 *ctx)
+{
+	struct rec_socket r = {};
+
+	if (!tcp_event(&r, (void *)ctx[0], SOCK_STATE))
+		return;
+	r.old_state = ctx[1];
+	r.new_state = ctx[2];
+	socket_send(ctx, &r);
+}
+
+INLINE void tcp_tell(u64 *ctx, u32 kind)
 {
 	struct rec_socket r = {};
 
 	if (tcp_event(&r, (void *)ctx[0], kind))
 		socket_send(ctx, &r);
-	return 0;
 }
 
-PROBE(on_tcp_state)(u64 *ctx)
-{
-	struct rec_socket r = {};
-
-	if (!tcp_event(&r, (void *)ctx[0], SOCK_STATE))
-		return 0;
-	r.old_state = ctx[1];
-	r.new_state = ctx[2];
-	socket_send(ctx, &r);
-	return 0;
-}
-
-PROBE(on_tcp_retransmit)(u64 *ctx)
-{
-	return tcp_tell(ctx, SOCK_RETRANSMIT);
-}
-
-PROBE(on_tcp_reset_sent)(u64 *ctx)
-{
-	return tcp_tell(ctx, SOCK_RESET_SENT);
-}
-
-PROBE(on_tcp_reset_received)(u64 *ctx)
-{
-	return tcp_tell(ctx, SOCK_RESET_RECEIVED);
-}
-
-PROBE(on_tcp_destroy)(u64 *ctx)
+INLINE void tcp_destroy(u64 *ctx)
 {
 	void *sk = (void *)ctx[0];
 	struct rec_socket r = {};
 
 	if (!tcp_event(&r, sk, SOCK_ENDED))
-		return 0;
+		return;
 	map_delete(MAP(MAP_SOCKS), &sk);
 	socket_send(ctx, &r);
-	return 0;
 }
+
+/*
+ * Events of TCP happen in calls and in interrupts. An interrupt may come while a program tells of one, and the kernel does not enter
+ * a program that is already running on its CPU. So there are two of each: the second one does the work if the first is in the middle of it.
+ */
+#define TCP_PROBES(name, kind, work) \
+PROBE(name)(u64 *ctx) \
+{ \
+	struct scratch *s_ = scratch(); \
+	if (!s_) \
+		return 0; \
+	s_->tcp[kind] = 1; \
+	asm volatile("" ::: "memory"); \
+	work; \
+	asm volatile("" ::: "memory"); \
+	s_->tcp[kind] = 0; \
+	return 0; \
+} \
+PROBE(name##_within)(u64 *ctx) \
+{ \
+	struct scratch *s_ = scratch(); \
+	if (s_ && s_->tcp[kind]) \
+		work; \
+	return 0; \
+}
+
+TCP_PROBES(on_tcp_state, SOCK_STATE, tcp_state(ctx))
+TCP_PROBES(on_tcp_retransmit, SOCK_RETRANSMIT, tcp_tell(ctx, SOCK_RETRANSMIT))
+TCP_PROBES(on_tcp_reset_sent, SOCK_RESET_SENT, tcp_tell(ctx, SOCK_RESET_SENT))
+TCP_PROBES(on_tcp_reset_received, SOCK_RESET_RECEIVED, tcp_tell(ctx, SOCK_RESET_RECEIVED))
+TCP_PROBES(on_tcp_destroy, SOCK_ENDED, tcp_destroy(ctx))
 
 struct socket_census_context {
 	struct bpf_iter_meta *meta;

@@ -335,8 +335,8 @@ TLS_CALL, TLS_KEY, IMAGE_KEY = "<QQQQQQ" + PLAIN_HEAD[1:], "<QII", "<QII"
 # struct uring_state: start_ns, ring, request, user_data, proc, tid, three slots, sysno, flags, tgid
 URING_STATE = "<QQQQIIQQQHHI"
 
-# struct scratch before `nothing`: sent_once, sent
-SCRATCH_HEAD = "<QQ"
+# struct scratch before `nothing`: sent_once, sent, tcp
+SCRATCH_HEAD = "<QQ8s"
 
 # struct totals_key: proc, sysno, cpu
 TOTALS_KEY = "<IHH"

@@ -14,7 +14,7 @@ from tracer.kernel.sys import bpf, buffer
 from tracer.records import MapId, Tail
 
 __all__ = (
-    "CENSUS", "Behind", "ITERATORS", "LEAVE", "OPTIONAL", "SOCKET_CENSUS", "TAILS", "TRACEPOINTS", "UPROBES", "WITHOUT",
+    "CENSUS", "Behind", "ITERATORS", "LEAVE", "OPTIONAL", "SOCKET_CENSUS", "TAILS", "TRACEPOINTS", "TWINS", "UPROBES", "WITHOUT",
     "attach", "attach_one", "instructions", "jited", "load", "load_one", "load_uprobe", "probe_features", "read_census", "refusal",
     "recursion_misses",
 )
@@ -31,13 +31,19 @@ TRACEPOINTS = {
     "on_sys_exit": "sys_exit",
     "on_sys_enter": "sys_enter",
 }
-# What a kernel may lack, and a session then does without; image["missing"] says so.
-OPTIONAL = {
+_TCP = {
     "on_tcp_state": "inet_sock_set_state",
     "on_tcp_retransmit": "tcp_retransmit_skb",
     "on_tcp_reset_sent": "tcp_send_reset",
     "on_tcp_reset_received": "tcp_receive_reset",
     "on_tcp_destroy": "tcp_destroy_sock",
+}
+# What runs in interrupts, too, is there twice: no program is entered while it is running on the same CPU, but the other one is (bpf/sockets.c).
+TWINS = {name: f"{name}_within" for name in _TCP}
+# What a kernel may lack, and a session then does without; image["missing"] says so.
+OPTIONAL = {
+    **_TCP,
+    **{TWINS[name]: point for name, point in _TCP.items()},
     # Taken off in this order: whatever is submitted in between ends without a beginning, not the other way round.
     "on_uring_submit": "io_uring_submit_req|io_uring_submit_sqe",
     "on_uring_refused": "io_uring_req_failed",

@@ -16,6 +16,7 @@ from tracer.kernel.probes import (
     CENSUS,
     SOCKET_CENSUS,
     TAILS,
+    TWINS,
     UPROBES,
     attach,
     load,
@@ -180,8 +181,12 @@ class Tracing:
         return sum(lost for _, _, lost in self._ledger(len(LANES)))
 
     def missed(self) -> int:
-        """Probe runs that the kernel skipped because the probe was already running on that CPU; it does not say whose calls they were."""
-        return sum(recursion_misses(program) for program in self._programs.values())
+        """Probe runs that the kernel skipped because the probe was already running on that CPU; it does not say whose calls they were.
+
+        Where there are two of a probe, the other one has run.
+        """
+        doubled = {*TWINS, *TWINS.values()}
+        return sum(recursion_misses(program) for name, program in self._programs.items() if name not in doubled)
 
     def close(self) -> None:
         """Gives everything back to the kernel."""

@@ -18,6 +18,7 @@ __all__ = ("Drain",)
 _SHORTEST_S, _LONGEST_S = 0.001, 0.05
 _FLUSH_S = 1.0  # a batch that is not full is handed over after this long, so that a crash costs no more
 _MOST_BEHIND = 64  # small batches that may wait for the writer; beyond that they stay in the kernel's ring
+_TABLE, _TABLES_BEHIND = 1 << 19, 16  # bytes of records that become one table, whose columns cost the writer a millisecond even if they are short
 
 
 class Drain:
@@ -28,7 +29,7 @@ class Drain:
         self._buffer: mmap.mmap | None = None
         self._filled = 0
         self._flush_at = 0.0
-        self._small = bytearray(1024 * 128)
+        self._table = bytearray(_TABLE)
         self._pause = _SHORTEST_S
 
     def _syscalls(self) -> int:
@@ -65,11 +66,11 @@ class Drain:
                     break
                 self._sink.put(kind, records)
         for kind, slots in (("lifecycle", self._lanes.lifecycle), ("sockets", self._lanes.sockets)):
-            while self._sink.behind < _MOST_BEHIND:
-                n = slots.read_into(memoryview(self._small), len(self._small) // slots.slot)
+            while self._sink.behind < _TABLES_BEHIND:
+                n = slots.read_into(memoryview(self._table), _TABLE // slots.slot)
                 if not n:
                     break
-                self._sink.put(kind, bytes(self._small[: n * slots.slot]), n)
+                self._sink.put(kind, bytes(memoryview(self._table)[: n * slots.slot]), n)
 
     def step(self) -> int:
         """Empties all lanes as far as the writer has room; returns the number of syscall records moved."""
