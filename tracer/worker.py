@@ -34,7 +34,7 @@ from tracer.stream.plaintext import Plaintext
 from tracer.stream.sink import Sink, load_libraries
 from tracer.stream.watching import WatchLink
 from tracer.syscalls.plans import plans
-from tracer.target.process import runs
+from tracer.target.process import environment, runs
 from tracer.target.snapshot import open_files, snapshot_async, tgids
 
 __all__ = ("serve",)
@@ -104,6 +104,7 @@ class _Session:
             self._sockets = self._tracing.sockets(CensusKind.BOUND)
             self._found += self._tracing.adopt(children=order.get("children", True))  # births that were lost to that census
         self._inherited = open_files(self._pids[0]) if self._run else []
+        self._environments = [environment(pid) for pid in self._pids]  # now: a held target is about to exec, and for a moment has none then
         self._startup_ms: float | None = None
         self._snapshot: threading.Thread | None = None
         if self._run:
@@ -140,8 +141,9 @@ class _Session:
         detail = self._order["mode"] == "full"
         file = os.fdopen(self._order["fd"], "wb", buffering=0)
         key = os.urandom(32)
-        sink = Sink(self._tracing, file, self._meta(), key, redact=self._order.get("redact", True), detail=detail)
-        plaintext = Plaintext(self._tracing, self._lanes, self._sizes, self._order, key, sink, self._watch)
+        sink = Sink(self._tracing, file, self._meta(), key, redact=self._order.get("redact", True), detail=detail,
+                    environments=self._environments)
+        plaintext = Plaintext(self._tracing, self._lanes, self._sizes, self._order, key, sink, self._watch, self._environments)
         sink.plaintext = self._plaintext = plaintext
         sink.put("found", self._found)
         if self._sockets:

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from tracer.secrets.redactor import Redactor
-from tracer.stream.plaintext import Plaintext, environment
+from tracer.stream.plaintext import Plaintext
 from tracer.stream.redaction import Redaction
+from tracer.target.process import environment
 
 KEY = bytes(range(32))
 SECRET = "hunter2-and-a-half"
@@ -53,7 +54,7 @@ def test_environments(process: subprocess.Popen[bytes]) -> None:
 def test_an_environment_is_learned_once(process: subprocess.Popen[bytes]) -> None:
     told = Told()
     for pid in (process.pid, process.pid, 2**22 + 1):
-        told.redaction.learn(pid)
+        told.redaction.learn(environment(pid))
     assert told.learned == [environment(process.pid)]
     assert told.redaction.meta({"command": ["mysql", f"-p{SECRET}", SECRET], "pid": 7}) == {"command": ["mysql", f"-p{tag()}", tag()], "pid": 7}
     assert sum(told.redaction.counts.values()) == 2
@@ -61,7 +62,7 @@ def test_an_environment_is_learned_once(process: subprocess.Popen[bytes]) -> Non
 
 def test_a_snapshot(process: subprocess.Popen[bytes]) -> None:
     told = Told()
-    told.redaction.learn(process.pid)
+    told.redaction.learn(environment(process.pid))
     part = {
         "files": [{"path": f"/tmp/{SECRET}/x", "fd": 3}, {"path": None}, {"path": "/etc/passwd"}],
         "processes": [{"exe": "/bin/true", "cwd": f"/{SECRET}", "argv": ["curl", "-H", "Authorization: Bearer abcdefgh12345678", SECRET], "pid": 7}],
@@ -78,7 +79,7 @@ def test_a_snapshot(process: subprocess.Popen[bytes]) -> None:
 
 def test_strings(process: subprocess.Popen[bytes]) -> None:
     told = Told()
-    told.redaction.learn(process.pid)
+    told.redaction.learn(environment(process.pid))
     columns = texts(b"/etc/passwd", b"/home/" + SECRET.encode(), b"mysql\0--password\0" + SECRET.encode() + b"\0-v", b"")
     found = told.redaction.strings(columns)
     wanted = [b"/etc/passwd", b"/home/" + tag().encode(), b"mysql\0--password\0" + tag().encode() + b"\0-v", b""]
@@ -98,7 +99,7 @@ def test_strings_without_a_secret_are_not_touched() -> None:
 
 def test_switched_off(process: subprocess.Popen[bytes]) -> None:
     told = Told(enabled=False)
-    told.redaction.learn(process.pid)
+    told.redaction.learn(environment(process.pid))
     columns = texts(f"x\0--password={SECRET}".encode())
     assert told.learned == []
     assert told.redaction.strings(columns) is columns

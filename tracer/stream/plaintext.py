@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import select
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tracer.kernel.tracing import Tracing
@@ -15,7 +14,7 @@ from tracer.stream.scribe import ScribeLink
 from tracer.stream.sink import Sink
 from tracer.stream.watching import WatchLink
 
-__all__ = ("READABLE", "Plaintext", "environment")
+__all__ = ("READABLE", "Plaintext")
 
 READABLE = 8  # times --max-body: so much is kept of what people read, JSON and event streams, and so much leaves the kernel of any message
 _HEADS = 1 << 16  # bytes that leave the kernel in any case: the heads of messages
@@ -25,14 +24,14 @@ class Plaintext:
     """The plaintext of one session."""
 
     def __init__(self, tracing: Tracing, lanes: Lanes, sizes: Mapping[str, int], order: Mapping[str, Any], key: bytes, sink: Sink,
-                 watch: WatchLink | None) -> None:
-        """``key`` is the redaction's."""
+                 watch: WatchLink | None, environments: Sequence[dict[str, str]]) -> None:
+        """``key`` is the redaction's; ``environments`` are what the first processes were started with."""
         ring = None if tracing.perf else (tracing.maps[MapId.PLAINTEXT].fd, sizes["plaintext"])
         told = {"key": key, "redact": order.get("redact", True), "max_body": order.get("max_body", 0)}
         self._scribe = ScribeLink(lanes.plaintext, ring, told, sink.put)
         self._learned = sink.learned
-        for pid in order.get("pids") or [order["pid"]]:  # before anything can be said; the others as they are seen to start
-            self._scribe.tell({"variables": environment(pid)})
+        for variables in environments:  # before anything can be said; the others as they are seen to start
+            self._scribe.tell({"variables": variables})
         self._watch = watch
         self._expected = False
 
@@ -102,14 +101,3 @@ class Plaintext:
         """Sentences for the user."""
         failed = ["The process that reads what was said in clear has died: HTTP is missing from then on."] if self._scribe.failed else []
         return (self._watch.problems if self._watch else []) + failed
-
-
-def environment(pid: int) -> dict[str, str]:
-    """The variables that a process was started with; empty if they cannot be read."""
-    try:
-        with open(f"/proc/{pid}/environ", "rb") as file:
-            block = file.read(1 << 20)
-    except OSError:
-        return {}
-    pairs = (os.fsdecode(entry).partition("=") for entry in block.split(b"\0"))
-    return {name: value for name, equal, value in pairs if equal}

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tracer.secrets.redactor import Redactor
-from tracer.stream.plaintext import environment
 
 if TYPE_CHECKING:
     from tracer.stream.decode import Columns
@@ -31,11 +30,10 @@ class Redaction:
         """How many secrets were taken out, by kind."""
         return {kind: count for kind, count in self._redactor.counts.items() if count}
 
-    def learn(self, pid: int) -> None:
+    def learn(self, variables: dict[str, str]) -> None:
         """What a process was started with."""
         if not self._redactor.enabled:
             return
-        variables = environment(pid)
         number = hash(frozenset(variables.items()))
         if variables and number not in self._known and len(self._known) < _ENVIRONMENTS:
             self._known.add(number)

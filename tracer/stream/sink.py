@@ -12,12 +12,13 @@ import queue
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from tracer.kernel.sys import keep_heap
 from tracer.kernel.tracing import Tracing
 from tracer.records import LANES, LifeKind
+from tracer.target.process import environment
 
 if TYPE_CHECKING:
     from tracer.session.writer import SessionWriter
@@ -48,14 +49,16 @@ def load_libraries() -> None:
 class Sink:
     """Takes what the drain thread hands over. ``error`` is set when writing failed; after that everything is thrown away."""
 
-    def __init__(self, tracing: Tracing, file: BinaryIO, meta: dict[str, Any], key: bytes, *, redact: bool, detail: bool) -> None:
-        """``key`` is the redaction's."""
+    def __init__(self, tracing: Tracing, file: BinaryIO, meta: dict[str, Any], key: bytes, *, redact: bool, detail: bool,
+                 environments: Sequence[dict[str, str]]) -> None:
+        """``key`` is the redaction's; ``environments`` are what the first processes were started with."""
         self._tracing, self._file, self._meta, self._detail = tracing, file, meta, detail
         self._key, self._redact = key, redact
         self._redaction: Redaction | None = None
         self._tls: dict[str, Any] = {}  # the last that the scribe said of TLS
         self.plaintext: Plaintext | None = None
         self.learned: queue.SimpleQueue[dict[str, str]] = queue.SimpleQueue()  # environments of traced processes, for the scribe
+        self._environments = environments
         self._queue: queue.SimpleQueue[tuple[str, Any, int] | None] = queue.SimpleQueue()
         self._pool: queue.SimpleQueue[mmap.mmap] = queue.SimpleQueue()
         self._buffers, self._limit = 0, _BUFFERS_AT_FIRST
@@ -156,7 +159,8 @@ class Sink:
         self._limit = _BUFFERS
         self._sampler = Sampler()
         self._redaction = Redaction(self._key, self._redact, self.learned.put)
-        self._redaction.learn(self._meta["pid"])
+        for variables in self._environments:
+            self._redaction.learn(variables)
         while (item := self._next()) is not None:
             try:
                 if self._writer is None and self.error is None:
@@ -257,7 +261,7 @@ class Sink:
         self._write_table("LIFECYCLE", columns)
         self._delivered["lifecycle"] += len(columns["proc"])
         for pid in {tgid for kind, tgid in zip(columns["kind"].tolist(), columns["tgid"].tolist()) if kind in (LifeKind.EXEC, LifeKind.FOUND)}:
-            self._redaction.learn(pid)
+            self._redaction.learn(environment(pid))
         for kind, proc, tgid, ended, start_ns in zip(*(columns[name].tolist() for name in ("kind", "proc", "tgid", "process_ended", "start_ns"))):
             if kind in (LifeKind.FORK, LifeKind.FOUND) and proc not in self._alive:
                 self._processes += 1

@@ -7,7 +7,7 @@ import os
 from tracer.errors import PermissionMissing, TargetError
 from tracer.target.privilege import CAP_SYS_PTRACE, capable
 
-__all__ = ("check", "command_line", "folder", "name", "runs")
+__all__ = ("check", "command_line", "environment", "folder", "name", "runs")
 
 _PF_KTHREAD = 0x00200000  # include/linux/sched.h, shown as the flags field of /proc/PID/stat
 _FLAGS = 6  # field of /proc/PID/stat, counted from the one after the name
@@ -56,6 +56,17 @@ def command_line(pid: int) -> list[str]:
         return arguments.rstrip("\0").split("\0") if arguments.strip("\0") else [name(pid)]
     except OSError:
         return [name(pid)]
+
+
+def environment(pid: int) -> dict[str, str]:
+    """The variables that a process was started with; empty if they cannot be read."""
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            block = file.read(1 << 20)
+    except OSError:
+        return {}
+    pairs = (os.fsdecode(entry).partition("=") for entry in block.split(b"\0"))
+    return {name: value for name, equal, value in pairs if equal}
 
 
 def folder(pid: int) -> str:
