@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tracer.tls.elf import Elf
-from tracer.tls.images import mapped_files, open_image
+from tracer.tls.images import Image, mapped_files, places
 
 PROGRAM = shutil.which("sleep") or "/bin/sleep"
 
@@ -27,6 +27,11 @@ def device(path: str | Path) -> int:
             major, minor = words[3].split(":")
             return int(major, 16) << 20 | int(minor, 16)
     raise AssertionError(f"{path} is not mapped")
+
+
+def open_image(tgid: int, inode: int, number: int) -> Image | None:
+    place = places(tgid, {(inode, number), (1, 1)}).get((inode, number))
+    return place.open() if place else None
 
 
 @pytest.fixture

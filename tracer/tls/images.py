@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Container, Iterator
+from collections.abc import Collection, Container, Iterator
 from contextlib import suppress
 from typing import NamedTuple
 
 from tracer.tls.elf import BadElf, Elf
 
-__all__ = ("Image", "mapped_files", "open_image")
+__all__ = ("Image", "Place", "mapped_files", "places")
 
 _MAPPED_LIMIT = 4096  # files of one process
 
@@ -30,17 +30,33 @@ class Image(NamedTuple):
             return ""
 
 
-def open_image(tgid: int, inode: int, device: int) -> Image | None:
-    """The file with these numbers that a process runs or has mapped; None if the process has gone, or let go of it."""
+class Place(NamedTuple):
+    """Where a file that a process runs or has mapped can be opened, as long as it does. ``path`` is that of the process's root."""
+
+    path: str
+    ways: tuple[str, ...]
+    device: int
+
+    def open(self) -> Image | None:
+        """None if the process has gone, or let go of it."""
+        for way in self.ways:
+            with suppress(OSError):
+                fd = os.open(way, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+                return Image(fd, self.path.removesuffix(" (deleted)"), os.fstat(fd).st_ino, self.device)
+        return None
+
+
+def places(tgid: int, wanted: Collection[tuple[int, int]]) -> dict[tuple[int, int], Place]:
+    """Those of the ``wanted`` files, by inode and device, that a process runs or has mapped."""
+    found: dict[tuple[int, int], Place] = {}
+    program = f"/proc/{tgid}/exe"
     with suppress(OSError):
-        image = _open(f"/proc/{tgid}/exe", os.readlink(f"/proc/{tgid}/exe"), device)
-        if image.inode == inode:
-            return image
-        os.close(image.fd)
-    for limits, _, mapped_inode, mapped_device, path in _mappings(tgid):
-        if (mapped_inode, mapped_device) == (inode, device):
-            return _open_mapped(tgid, limits, path, device)
-    return None
+        number = os.stat(program).st_ino
+        found = {file: Place(os.readlink(program), (program,), file[1]) for file in wanted if file[0] == number}
+    for limits, _, inode, device, path in _mappings(tgid):
+        if (inode, device) in wanted and (inode, device) not in found:
+            found[inode, device] = _mapped(tgid, limits, path, device)
+    return found
 
 
 def mapped_files(tgid: int, known: Container[tuple[int, int]] = ()) -> Iterator[Image]:
@@ -49,7 +65,7 @@ def mapped_files(tgid: int, known: Container[tuple[int, int]] = ()) -> Iterator[
     for limits, rights, inode, device, path in _mappings(tgid):
         if "x" in rights and (inode, device) not in known and (inode, device) not in seen and len(seen) < _MAPPED_LIMIT:
             seen.add((inode, device))
-            if (image := _open_mapped(tgid, limits, path, device)) is not None:
+            if (image := _mapped(tgid, limits, path, device).open()) is not None:
                 yield image
 
 
@@ -66,14 +82,6 @@ def _mappings(tgid: int) -> Iterator[tuple[str, str, int, int, str]]:
         return
 
 
-def _open_mapped(tgid: int, limits: str, path: str, device: int) -> Image | None:
-    low, high = (int(limit, 16) for limit in limits.split("-"))
-    for way in (f"/proc/{tgid}/map_files/{low:x}-{high:x}", f"/proc/{tgid}/root{path}"):  # the first takes CAP_CHECKPOINT_RESTORE
-        with suppress(OSError):
-            return _open(way, path, device)
-    return None
-
-
-def _open(way: str, path: str, device: int) -> Image:
-    fd = os.open(way, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    return Image(fd, path.removesuffix(" (deleted)"), os.fstat(fd).st_ino, device)
+def _mapped(tgid: int, limits: str, path: str, device: int) -> Place:
+    low, high = (int(limit, 16) for limit in limits.split("-"))  # the first way takes CAP_CHECKPOINT_RESTORE
+    return Place(path, (f"/proc/{tgid}/map_files/{low:x}-{high:x}", f"/proc/{tgid}/root{path}"), device)

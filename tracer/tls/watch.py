@@ -18,6 +18,8 @@ import struct
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
+from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any
 
 from tracer.errors import EbtraceError
@@ -31,7 +33,7 @@ from tracer.stream.meter import usage_beside
 from tracer.target.hold import Hold
 from tracer.tls import cache
 from tracer.tls.found import Found, Function
-from tracer.tls.images import Image, mapped_files, open_image
+from tracer.tls.images import Image, Place, mapped_files, places
 
 if TYPE_CHECKING:
     from tracer.tls.child import Search
@@ -39,8 +41,10 @@ if TYPE_CHECKING:
 __all__ = ("TlsWatch",)
 
 _HOLD_S = 0.3       # for as long a process may be held while its file is searched
+_HASTE = -10        # nice value
 _LOOK_MS = 10       # perf buffers wake nobody for a few bytes
 _RECORD = struct.Struct(IMAGE_RECORD)
+_File = tuple[int, int, int]  # inode, device, generation
 _TELLING = ("ssl", "tls", "nss")
 _PROBES = {"enter": "on_tls_enter", "return": "on_tls_return", "more": "on_tls_more", "free": "on_tls_free"}
 
@@ -53,6 +57,7 @@ class TlsWatch:
         self._images: list[dict[str, Any]] = []
         self._attached: dict[int, list[int]] = {}  # links by number of the image
         self._seen: set[tuple[int, int]] = set()   # inode and device
+        self._fresh: list[tuple[bool, int, Place, _File, int]] = []  # a heap of files, each with a process that is about to run it
         self._programs: dict[tuple[str, int], int] = {}
         self._delivered = 0
         self._problems: list[str] = []
@@ -61,6 +66,8 @@ class TlsWatch:
 
     def run(self) -> None:
         """Until the worker says stop, or has died."""
+        with suppress(OSError):  # it has little to do, but a program that maps a library uses it within milliseconds
+            os.setpriority(os.PRIO_PROCESS, 0, _HASTE)
         poll = select.poll()
         poll.register(self._link.fileno(), select.POLLIN)
         if not self._tracing.perf:
@@ -113,20 +120,36 @@ class TlsWatch:
         self._link.send(message | ({"usage": usage_beside()} if kind == "last" else {}))
 
     def _files(self) -> None:
-        """Files that the kernel has told of. Those whose names speak of TLS come first: it is they who must not run ahead."""
-        fresh: list[tuple[bool, int, Image, int]] = []
+        """Looks at the files that the kernel has told of. Those whose names speak of TLS come first: it is they who must not run ahead."""
+        self._hear_of_files()
+        while self._fresh:
+            _, _, place, file, tgid = heappop(self._fresh)
+            image = place.open() if file[:2] not in self._seen else None
+            if image is not None:
+                self._look_at(image, tgid)
+            elif file[:2] not in self._seen:
+                self._forget(file)
+            self._hear_of_files()  # one of those may have come meanwhile
+
+    def _hear_of_files(self) -> None:
+        told: dict[int, list[_File]] = {}
         for raw in self._lane.read(256):
             self._delivered += 1
             _, inode, generation, device, _, tgid, _ = _RECORD.unpack_from(raw)
-            if (inode, device) in self._seen:
-                continue
-            image = open_image(tgid, inode, device)
-            if image is not None:
-                fresh.append((not any(word in image.path for word in _TELLING), len(fresh), image, tgid))
-            else:  # the process has gone: whoever runs this file next tells of it again
-                self._tracing.maps[MapId.IMAGES_SEEN].delete(struct.pack(IMAGE_KEY, inode, device, generation))
-        for _, _, image, tgid in sorted(fresh):
-            self._look_at(image, tgid)
+            told.setdefault(tgid, []).append((inode, device, generation))
+        for tgid, files in told.items():
+            found = places(tgid, {file[:2] for file in files} - self._seen)
+            for file in files:
+                place = found.get(file[:2])
+                if place is not None:
+                    heappush(self._fresh, (not any(word in place.path for word in _TELLING), self._delivered, place, file, tgid))
+                elif file[:2] not in self._seen:
+                    self._forget(file)
+
+    def _forget(self, file: _File) -> None:
+        """The process has gone: whoever runs this file next tells of it again."""
+        inode, device, generation = file
+        self._tracing.maps[MapId.IMAGES_SEEN].delete(struct.pack(IMAGE_KEY, inode, device, generation))
 
     def _look_at(self, image: Image, tgid: int | None) -> None:
         """``tgid``: a process that is about to run it for the first time."""
