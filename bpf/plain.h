@@ -73,7 +73,21 @@ INLINE void plain_put(void *ctx, struct rec_plain *head, u64 from, u64 size)
 	plain_put_with(read_user, ctx, head, from, size);
 }
 
-#define HTTP2_BEGINS 0x5448202a20495250ULL     /* "PRI * HT": RFC 9113, 3.4 */
+#define HTTP2_CLIENT 0x5448202a20495250ULL     /* "PRI * HT", the first of 24 bytes: RFC 9113, 3.4 */
+#define HTTP2_PREFACE 24
+#define HTTP2_SERVER 0x4000000ULL              /* SETTINGS: three bytes of length, a type, flags, and the first three bytes of stream 0 */
+#define HTTP2_SERVER_MASK 0xffffffffff00ffffULL
+
+/* The first bytes of a direction tell whether it is HTTP/2. */
+INLINE void http2_begins(struct stream *st, struct flow *flow, u64 first)
+{
+	if (first != HTTP2_CLIENT && (first & HTTP2_SERVER_MASK) != HTTP2_SERVER)
+		return;
+	st->flags |= STREAM_WHOLE;
+	flow->frames = FRAMES_KEPT;
+	flow->salt = random_u32();
+	flow->left = first == HTTP2_CLIENT ? HTTP2_PREFACE : 0;
+}
 
 /* How many of these bytes are kept, of which the first is at `position` of its direction. */
 INLINE u64 plain_kept(struct stream *st, struct flow *flow, u64 position, u32 sent, u64 from, u64 size)
@@ -86,8 +100,8 @@ INLINE u64 plain_kept(struct stream *st, struct flow *flow, u64 position, u32 se
 		st->turn = sent;
 		flow->bulk = 0;
 	}
-	if (!position && size >= sizeof(first) && !read_user(&first, sizeof(first), (void *)from) && first == HTTP2_BEGINS)
-		st->flags |= STREAM_WHOLE;
+	if (!position && size >= sizeof(first) && !read_user(&first, sizeof(first), (void *)from))
+		http2_begins(st, flow, first);
 	if (st->flags & STREAM_WHOLE || size <= PLAIN_SMALL)
 		return size;
 	if (!control || flow->bulk >= control->bulk)

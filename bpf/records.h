@@ -28,6 +28,7 @@
 #define PLAIN_APART 8064           /* the same where records go through memory of our own (perf buffers) */
 #define PLAIN_SMALL 4096           /* pieces up to this size are kept beyond the limit for bulk: what streams in small pieces is text */
 #define HELLO_BYTES 4096           /* the first bytes of a TLS connection, each way, that are kept: names and versions stand in them */
+#define BULK_SLOTS 4096            /* a power of two */
 #define HEADS 32                   /* heads of TLS records in one record */
 
 /* Maps are created by the loader (tracer/kernel/maps.py); probes name them by these numbers. */
@@ -64,6 +65,7 @@ enum map_id {
 	MAP_IMAGES_SEEN,           /* LRU hash: struct image_key -> u8, files that MAP_IMAGES has told of */
 	MAP_APART,                 /* per-CPU array[1]: struct apart */
 	MAP_TLS_TAILS,             /* program array, by enum role: what on_tls_return goes on to */
+	MAP_BULK,                  /* array[BULK_SLOTS]: struct bulk */
 };
 
 enum lane { LANE_SYSCALLS, LANE_LIFECYCLE, LANE_STRINGS, LANE_SOCKETS, LANE_PAYLOAD, LANE_PLAINTEXT, LANE_IMAGES, LANES };
@@ -380,6 +382,7 @@ enum plain_flag {
 	PLAIN_ASTRAY = 2,          /* PLAIN_WIRE: where a record begins is not known */
 	PLAIN_UNREADABLE = 4,      /* the bytes could not be read from the program's memory */
 	PLAIN_MIDWAY = 8,          /* the socket was open before anyone looked at it */
+	PLAIN_MORE = 16,           /* PLAIN_TLS: more of the same call follows */
 };
 
 /*
@@ -424,10 +427,25 @@ struct image_key {
 struct flow {
 	u64 position;              /* bytes so far */
 	u64 bulk;                  /* bytes in large pieces that were kept since the other direction had its turn */
-	u64 head;                  /* TLS on the wire: the bytes of a record's head that are there so far */
-	u32 had;                   /* TLS on the wire: how many those are */
-	u32 left;                  /* TLS on the wire: bytes to come of the record */
+	u64 head;                  /* of a record of TLS on the wire, or a frame of HTTP/2 in clear: the bytes of its head that are there so far */
+	u32 had;                   /* how many those are */
+	u32 left;                  /* bytes to come of the record or frame */
 	u64 quiet;                 /* TLS on the wire: bytes that were moved since the last PLAIN_WIRE record */
+	u32 frames;                /* enum frames */
+	u32 salt;                  /* of the keys of its streams in MAP_BULK: objects of libraries are used again */
+};
+
+enum frames {
+	FRAMES_NONE,               /* it is not HTTP/2 */
+	FRAMES_ASTRAY,             /* HTTP/2, but where a frame begins is not known: all is kept */
+	FRAMES_KEPT,               /* HTTP/2, and the bytes of the current frame are kept */
+	FRAMES_CUT,                /* ... and those that are left of it are not */
+};
+
+/* How many bytes were kept of one direction of a stream of HTTP/2; another stream may take its place. */
+struct bulk {
+	u64 key;
+	u64 bytes;
 };
 
 /* Both directions: a TLS connection as its library sees it. */
@@ -438,7 +456,7 @@ struct stream {
 };
 
 enum stream_flag {
-	STREAM_WHOLE = 1,          /* HTTP/2: many messages at once, nothing is left out */
+	STREAM_WHOLE = 1,          /* HTTP/2: many messages at once, of which each may be cut, but not the connection */
 	STREAM_MIDWAY = 2,         /* bytes may have passed before anyone looked */
 };
 
@@ -450,6 +468,14 @@ enum role {
 	ROLE_FREE,                 /* (object) */
 	ROLE_GO_READ,              /* as Go passes it: (object, buffer, size): returns bytes */
 	ROLE_GO_WRITE,
+	ROLE_READ_INNER,           /* (object, buffer, size, *bytes): returns 1; 0: the end of the connection */
+	ROLE_WRITE_INNER,          /* (object, buffer, size, flags, *bytes): returns 1 */
+};
+
+struct tls_key {
+	u64 object;
+	u32 proc;
+	u32 pad;
 };
 
 struct tls_call {
@@ -458,14 +484,11 @@ struct tls_call {
 	u64 moved;                 /* where the number of bytes will be; 0: it is returned */
 	u64 start_ns;
 	u64 left;                  /* bytes to be told of */
-	u64 kept;                  /* of them those that will be there */
+	u64 kept;                  /* of them, from the first on, those that will be there */
+	u64 span;                  /* those and the ones behind them that will not; 0: that is still to be found out */
+	u64 runs;                  /* of on_tls_more */
+	struct tls_key key;        /* of its stream */
 	struct rec_plain head;
-};
-
-struct tls_key {
-	u64 object;
-	u32 proc;
-	u32 pad;
 };
 
 /* Where an uprobe puts records together that go to a perf buffer. It may be interrupted by another one on its CPU. */

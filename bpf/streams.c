@@ -263,13 +263,21 @@ PROBE(on_stream)(u64 *ctx)
 		return 0;
 	sent = w->message.sends != 0;
 	flow = flow_of(watched, sent);
+	start = flow->position;
+	/* The rest of a TLS record, or a part of it: of that there is nothing to tell. One branch, for the verifier's sake. */
+	known = w->message.length;
+	if (!((watched->kind ^ WATCH_TLS) | flow->had | ((flow->left - known) | (start - HELLO_BYTES) | (known - 1)) >> 63)) {
+		flow->left -= w->message.length;
+		flow->quiet += w->message.length;
+		flow->position = start + w->message.length;
+		return 0;
+	}
 	from = first_base(&w->message);
 	known = AT_MOST(w->message.length, sizeof(first));
 	if (known) {
 		read_user(&first, known, (void *)from);
 		look(watched, flow, first, known);
 	}
-	start = flow->position;
 	flow->position = start + w->message.length;
 	if (watched->kind != WATCH_PLAIN && watched->kind != WATCH_TLS)
 		return 0;

@@ -13,6 +13,8 @@
 #include "plain.h"
 
 #define CHUNKS 2                   /* of one call in one run of on_tls_more, which then goes on to itself, up to 33 times */
+#define FRAME_RUNS 20              /* those that look at frames; the ones that are left keep what there is */
+#define FRAME_STEPS 8              /* likewise: a frame takes two, its head and the rest of it */
 
 /* The loader puts role | library << 8 in the place of this number. */
 INLINE u64 given(void)
@@ -23,7 +25,7 @@ INLINE u64 given(void)
 	return value;
 }
 
-#define IS_WRITE(role) ((role) == ROLE_WRITE || (role) == ROLE_WRITE_EX || (role) == ROLE_GO_WRITE)
+#define IS_WRITE(role) ((role) == ROLE_WRITE || (role) == ROLE_WRITE_EX || (role) == ROLE_GO_WRITE || (role) == ROLE_WRITE_INNER)
 #define IS_GO(role) ((role) == ROLE_GO_READ || (role) == ROLE_GO_WRITE)
 
 /*
@@ -38,12 +40,14 @@ INLINE u64 given(void)
 #define PARAMETER_0(regs, go) PARAMETER(regs, go, di, ax)
 #define PARAMETER_1(regs, go) PARAMETER(regs, go, si, bx)
 #define PARAMETER_3(regs) ((regs)->cx)
+#define PARAMETER_4(regs) ((regs)->r8)
 #define RETURNED(regs) ((regs)->ax)
 #define GOROUTINE(regs) ((regs)->r14)
 #else
 #define PARAMETER_0(regs, go) ((regs)->regs[0])
 #define PARAMETER_1(regs, go) ((regs)->regs[1])
 #define PARAMETER_3(regs) ((regs)->regs[3])
+#define PARAMETER_4(regs) ((regs)->regs[4])
 #define RETURNED(regs) ((regs)->regs[0])
 #define GOROUTINE(regs) ((regs)->regs[28])
 #endif
@@ -67,6 +71,17 @@ INLINE struct task_state *awake(void)
 	return s && control && !control->over && !(s->flags & (STATE_ASLEEP | STATE_HELD)) ? s : 0;
 }
 
+/* Where a function puts how many bytes it moved; 0: it returns that. */
+INLINE u64 moved_at(struct pt_regs *regs, u32 role)
+{
+	u64 fourth = PARAMETER_3(regs), fifth = PARAMETER_4(regs);
+
+	asm volatile("" : "+r"(fourth), "+r"(fifth));     /* else the compiler picks between addresses in the context */
+	if (role == ROLE_WRITE_INNER)
+		return fifth;
+	return role == ROLE_READ_EX || role == ROLE_WRITE_EX || role == ROLE_READ_INNER ? fourth : 0;
+}
+
 PROBE(on_tls_enter)(struct pt_regs *regs)
 {
 	u32 role = given() & 0xff;
@@ -85,7 +100,7 @@ PROBE(on_tls_enter)(struct pt_regs *regs)
 	}
 	call->object = PARAMETER_0(regs, IS_GO(role));
 	call->buffer = PARAMETER_1(regs, IS_GO(role));
-	call->moved = role == ROLE_READ_EX || role == ROLE_WRITE_EX ? PARAMETER_3(regs) : 0;
+	call->moved = moved_at(regs, role);
 	call->start_ns = clock_ns();
 	return 0;
 }
@@ -158,14 +173,24 @@ INLINE void tls_head(struct rec_plain *head, struct task_state *s, struct tls_ke
 /* Sends the next piece of a call. */
 INLINE void tls_piece(struct pt_regs *regs, struct tls_call *call)
 {
-	u64 n = call->kept > CHUNK ? CHUNK : call->kept;
+	u64 n = call->kept > CHUNK ? CHUNK : call->kept, length = call->kept > CHUNK ? CHUNK : call->span;
 
-	call->head.length = call->kept > CHUNK ? CHUNK : call->left;
+	call->head.length = length;
+	call->left -= length;
+	call->head.flags = call->left ? call->head.flags | PLAIN_MORE : call->head.flags & ~PLAIN_MORE;
 	plain_put(regs, &call->head, call->buffer, n);
-	call->head.position += call->head.length;
-	call->left -= call->head.length;
-	call->buffer += n;
+	call->head.position += length;
+	call->buffer += length;
 	call->kept -= n;
+	call->span -= length;
+}
+
+/* All that is left is told of by one more record, without the bytes. */
+INLINE void tls_rest(struct pt_regs *regs, struct tls_call *call)
+{
+	call->kept = 0;
+	call->span = call->left;
+	tls_piece(regs, call);
 }
 
 PROBE(on_tls_return)(struct pt_regs *regs)
@@ -186,9 +211,10 @@ PROBE(on_tls_return)(struct pt_regs *regs)
 		return 0;
 	key.object = call->object;
 	key.proc = s->proc;
+	call->key = key;
 	call->object = 0;
 	call->left = moved_by(call, RETURNED(regs));
-	if (!call->left && (role != ROLE_READ || (s32)RETURNED(regs)))
+	if (!call->left && ((role != ROLE_READ && role != ROLE_READ_INNER) || (s32)RETURNED(regs)))
 		return 0;                  /* a read of nothing is the other side's end */
 	st = stream_of(&key);
 	if (!st)
@@ -204,33 +230,132 @@ PROBE(on_tls_return)(struct pt_regs *regs)
 	call->head.position = flow->position;
 	flow->position += call->left;
 	call->kept = plain_kept(st, flow, call->head.position, sent, call->buffer, call->left);
-	tls_piece(regs, call);
-	if (!call->left)
-		return 0;
+	call->span = call->left;
+	call->runs = 0;
+	if (flow->frames && call->left) {
+		call->kept = call->span = 0;
+	} else {
+		tls_piece(regs, call);
+		if (!call->left)
+			return 0;
+	}
 	tail_call(regs, MAP(MAP_TLS_TAILS), given() & 0xff);
-	call->kept = 0;
-	tls_piece(regs, call);
+	tls_rest(regs, call);
 	return 0;
 }
 
-/* The rest of a call that moved much at once. */
+#define FRAME_HEAD 9               /* RFC 9113, 4.1 */
+#define FRAME_SMALL 1024           /* frames of data up to this size are always kept: what streams in small pieces is text */
+#define FRAME_DATA 0
+#define FRAME_LAST 9               /* CONTINUATION */
+
+/* Whether the payload of a frame is kept: of each direction of a stream as much as of a message of HTTP/1. */
+INLINE int frame_kept(struct tls_call *call, struct flow *flow, u64 stream)
+{
+	u32 zero = 0;
+	struct control *control = map_lookup(MAP(MAP_CONTROL), &zero);
+	u64 key = (call->head.connection ^ (u64)flow->salt << 32 ^ stream) * 0x9fb21c651e98df25ULL;
+	u32 place = key >> 52 & (BULK_SLOTS - 1);
+	struct bulk *bulk = map_lookup(MAP(MAP_BULK), &place);
+
+	if ((flow->head >> 24 & 0xff) != FRAME_DATA || flow->left <= FRAME_SMALL || !control || !bulk)
+		return 1;
+	if (bulk->key != key) {
+		bulk->key = key;
+		bulk->bytes = 0;
+	}
+	if (bulk->bytes >= control->bulk)
+		return 0;
+	bulk->bytes += flow->left;
+	return 1;
+}
+
+/* Takes in what is there of the head of a frame, which is kept. */
+INLINE void frame_head(struct tls_call *call, struct flow *flow, u64 rest)
+{
+	u64 n = FRAME_HEAD - flow->had > rest ? rest : FRAME_HEAD - flow->had, part[2] = {}, last;
+
+	n = AT_MOST(n, FRAME_HEAD);
+	if (read_user(part, n, (void *)call->buffer + call->kept)) {
+		flow->frames = FRAMES_ASTRAY;
+		return;
+	}
+	last = flow->had ? part[0] >> ((n - 1 & 7) * 8) & 0xff : part[1];
+	flow->head |= part[0] << ((flow->had & 7) * 8);
+	flow->had += n;
+	call->kept += n;
+	if (flow->had < FRAME_HEAD)
+		return;
+	flow->left = (flow->head & 0xff) << 16 | (flow->head & 0xff00) | (flow->head >> 16 & 0xff);
+	flow->frames = frame_kept(call, flow, (flow->head >> 40) << 8 | last) ? FRAMES_KEPT : FRAMES_CUT;
+	flow->head = flow->had = 0;
+}
+
+/* Libraries hand over whole frames, mostly: a call that begins with what can be a head puts it right again. */
+INLINE void frames_found(struct tls_call *call, struct flow *flow)
+{
+	u64 first = 0;
+	u32 length;
+
+	if (call->left < FRAME_HEAD || read_user(&first, sizeof(first), (void *)call->buffer))
+		return;
+	length = (first & 0xff) << 16 | (first & 0xff00) | (first >> 16 & 0xff);
+	if (length > PLAIN_CHUNK || (first >> 24 & 0xff) > FRAME_LAST || first >> 40 & 0xff)
+		return;
+	flow->frames = FRAMES_KEPT;
+	flow->head = flow->had = flow->left = 0;
+}
+
+/* Goes on through the frames of a call, up to the end of one, or of the call. */
+INLINE void frame_step(struct tls_call *call, struct flow *flow)
+{
+	u64 rest = call->left - call->kept, n;
+
+	if (flow->frames == FRAMES_ASTRAY) {
+		call->kept = call->left;
+	} else if (!flow->left) {
+		frame_head(call, flow, rest);
+	} else {
+		n = flow->left > rest ? rest : flow->left;
+		flow->left -= n;
+		if (flow->frames == FRAMES_CUT)
+			call->span = call->kept + n;
+		else
+			call->kept += n;
+	}
+	if (call->kept == call->left)
+		call->span = call->left;
+}
+
+/* The rest of a call that moved much at once, or frames of HTTP/2. */
 PROBE(on_tls_more)(struct pt_regs *regs)
 {
-	u64 of = call_key(regs, given() & 0xff);
+	u32 role = given() & 0xff;
+	u64 of = call_key(regs, role);
 	struct tls_call *call = map_lookup(MAP(MAP_TLS_CALLS), &of);
+	struct stream *st = call ? map_lookup(MAP(MAP_TLS_ENDS), &call->key) : 0;
+	struct flow *flow;
 
-	if (!call)
+	if (!st)
 		return 0;
+	flow = IS_WRITE(role) ? &st->flows[1] : &st->flows[0];
+	if (flow->frames == FRAMES_ASTRAY && !call->runs)
+		frames_found(call, flow);
+	call->runs += 1;
+	if (flow->frames && call->runs > FRAME_RUNS)
+		flow->frames = FRAMES_ASTRAY;
 #pragma clang loop unroll(disable)
-	for (u32 i = 0; i < CHUNKS; i++) {
-		if (!call->left)
-			return 0;
-		tls_piece(regs, call);
-	}
-	tail_call(regs, MAP(MAP_TLS_TAILS), given() & 0xff);
-	call->kept = 0;
-	if (call->left)
-		tls_piece(regs, call);
+	for (u32 i = 0; i < FRAME_STEPS; i++)
+		if (call->left && !call->span)
+			frame_step(call, flow);
+#pragma clang loop unroll(disable)
+	for (u32 i = 0; i < CHUNKS; i++)
+		if (call->span)
+			tls_piece(regs, call);
+	if (!call->left)
+		return 0;
+	tail_call(regs, MAP(MAP_TLS_TAILS), role);
+	tls_rest(regs, call);
 	return 0;
 }
 

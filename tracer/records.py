@@ -9,12 +9,12 @@ from __future__ import annotations
 from enum import IntEnum, IntFlag
 
 __all__ = (
-    "ARGV_BYTES", "CALL_SHIFT", "CONTROL", "CallFlag", "CensusKind", "DURATION_MASK", "FLAGS_SHIFT", "GATE", "HISTOGRAM_BUCKETS",
-    "HISTOGRAM_SHIFT", "IMAGE_KEY", "IMAGE_RECORD", "LANES", "LANE_COUNT", "LIFECYCLE_FIELDS", "Lane", "LifeKind", "MARK", "MapId", "PATH_BYTES",
-    "PAYLOAD_BYTES", "PAYLOAD_FIELDS", "PLAIN_APART", "PLAIN_CHUNK", "PLAIN_HEAD", "PLAN", "PayloadFlag", "PlainFlag", "PlainKind", "PlanFlag",
-    "Role", "SAMPLE_FIELDS", "SCRATCH_HEAD", "SOCKET_FIELDS", "SOCKET_RECORD", "SOCK_STATE", "STREAM", "STRING_HEAD", "SYSCALL_FIELDS",
-    "SYSNO_COMPAT", "SYSNO_LIMIT", "SYSNO_MASK", "SYSNO_UNKNOWN", "SYSNO_URING", "ShareFlag", "SlotKind", "SocketKind", "StateFlag", "StringFlag",
-    "TASK_STATE", "TLS_CALL", "TLS_KEY", "TOTALS_FIELDS", "TOTALS_KEY", "Tail", "URING_STATE", "WATCHED", "WatchKind",
+    "ARGV_BYTES", "BULK", "BULK_SLOTS", "CALL_SHIFT", "CONTROL", "CallFlag", "CensusKind", "DURATION_MASK", "FLAGS_SHIFT", "GATE",
+    "HISTOGRAM_BUCKETS", "HISTOGRAM_SHIFT", "IMAGE_KEY", "IMAGE_RECORD", "LANES", "LANE_COUNT", "LIFECYCLE_FIELDS", "Lane", "LifeKind", "MARK",
+    "MapId", "PATH_BYTES", "PAYLOAD_BYTES", "PAYLOAD_FIELDS", "PLAIN_APART", "PLAIN_CHUNK", "PLAIN_HEAD", "PLAN", "PayloadFlag", "PlainFlag",
+    "PlainKind", "PlanFlag", "Role", "SAMPLE_FIELDS", "SCRATCH_HEAD", "SOCKET_FIELDS", "SOCKET_RECORD", "SOCK_STATE", "STREAM", "STRING_HEAD",
+    "SYSCALL_FIELDS", "SYSNO_COMPAT", "SYSNO_LIMIT", "SYSNO_MASK", "SYSNO_UNKNOWN", "SYSNO_URING", "ShareFlag", "SlotKind", "SocketKind",
+    "StateFlag", "StringFlag", "TASK_STATE", "TLS_CALL", "TLS_KEY", "TOTALS_FIELDS", "TOTALS_KEY", "Tail", "URING_STATE", "WATCHED", "WatchKind",
 )
 
 PATH_BYTES = 4096
@@ -83,6 +83,7 @@ class MapId(IntEnum):
     IMAGES_SEEN = 30
     APART = 31
     TLS_TAILS = 32
+    BULK = 33
 
 
 class PlanFlag(IntFlag):
@@ -230,6 +231,7 @@ class PlainFlag(IntFlag):
     ASTRAY = 2
     UNREADABLE = 4
     MIDWAY = 8
+    MORE = 16
 
 
 class WatchKind(IntEnum):
@@ -252,6 +254,8 @@ class Role(IntEnum):
     FREE = 4
     GO_READ = 5
     GO_WRITE = 6
+    READ_INNER = 7
+    WRITE_INNER = 8
 
 
 # struct rec_syscall: 56 bytes
@@ -323,14 +327,18 @@ SOCK_STATE = "<QII"
 PLAIN_HEAD = "<QQQQQIIIIiHHII"
 PLAIN_CHUNK, PLAIN_APART = 16384, 8064
 
-# struct stream: position, bulk, head, had, left, quiet for each direction, turn, flags
-STREAM = "QQQIIQ" * 2 + "II"
+# struct stream: position, bulk, head, had, left, quiet, frames, salt for each direction, turn, flags
+STREAM = "QQQIIQII" * 2 + "II"
 
 # struct watched: sock, kind, looks, stream
 WATCHED = "<QII" + STREAM
 
-# struct tls_call: object, buffer, moved, start_ns, left, kept, head; struct tls_key: object, proc, pad; struct image_key: inode, dev, generation
-TLS_CALL, TLS_KEY, IMAGE_KEY = "<QQQQQQ" + PLAIN_HEAD[1:], "<QII", "<QII"
+# struct bulk: key, bytes
+BULK, BULK_SLOTS = "<QQ", 4096
+
+# struct tls_call: object, buffer, moved, start_ns, left, kept, span, runs, key, head; struct tls_key: object, proc, pad
+# struct image_key: inode, dev, generation
+TLS_CALL, TLS_KEY, IMAGE_KEY = "<QQQQQQQQQII" + PLAIN_HEAD[1:], "<QII", "<QII"
 
 # struct uring_state: start_ns, ring, request, user_data, proc, tid, three slots, sysno, flags, tgid
 URING_STATE = "<QQQQIIQQQHHI"

@@ -73,7 +73,7 @@ def test_argument_slots_lie_in_a_row(ask) -> None:
      ("rec_string", records.STRING_HEAD), ("totals_key", records.TOTALS_KEY), ("gate", records.GATE),
      ("sock_state", records.SOCK_STATE), ("watched", records.WATCHED), ("uring_state", records.URING_STATE),
      ("rec_plain", records.PLAIN_HEAD), ("rec_image", records.IMAGE_RECORD), ("stream", "<" + records.STREAM), ("tls_call", records.TLS_CALL),
-     ("tls_key", records.TLS_KEY), ("image_key", records.IMAGE_KEY)],
+     ("tls_key", records.TLS_KEY), ("bulk", records.BULK), ("image_key", records.IMAGE_KEY)],
 )
 def test_packed_structures_have_the_compilers_size(ask, structure: str, notation: str) -> None:
     assert ask([f"sizeof(struct {structure})"]) == [struct.calcsize(notation)]
@@ -92,7 +92,7 @@ def test_enumerations_agree(ask, prefix: str, enum) -> None:
 
 def test_constants_agree(ask) -> None:
     names = ["PATH_BYTES", "ARGV_BYTES", "HISTOGRAM_BUCKETS", "HISTOGRAM_SHIFT", "SYSNO_LIMIT", "SYSNO_COMPAT", "SYSNO_UNKNOWN",
-             "SYSNO_URING", "PAYLOAD_BYTES", "STATE_SLOTS", "PLAIN_CHUNK", "PLAIN_APART"]
+             "SYSNO_URING", "PAYLOAD_BYTES", "STATE_SLOTS", "PLAIN_CHUNK", "PLAIN_APART", "BULK_SLOTS"]
     assert [getattr(records, name) for name in names] == ask(names)
     assert [len(records.LANES)] == ask(["LANES"])
     assert ask(["sizeof(struct rec_syscall)", "sizeof(struct rec_lifecycle)"]) == [SYSCALL_RECORD, LIFECYCLE_RECORD]
@@ -104,7 +104,7 @@ def test_maps_have_room_for_their_values(ask) -> None:
         "MARKS": "mark", "STATES": "state_slot", "PLANS": "plan", "ROWS": "totals_row", "RETIRED": "totals_key",
         "TOTALS": "totals", "OVERFLOW": "totals", "LEDGER": "lane_count", "CONTROL": "control",
         "SCRATCH": "scratch", "GATE": "gate", "SOCKS": "sock_state", "WATCHED": "watched", "URING": "uring_state",
-        "TLS_CALLS": "tls_call", "TLS_ENDS": "stream", "APART": "apart",
+        "TLS_CALLS": "tls_call", "TLS_ENDS": "stream", "BULK": "bulk", "APART": "apart",
     }
     assert [plans[records.MapId[name]].value for name in pairs] == ask([f"sizeof(struct {structure})" for structure in pairs.values()])
 

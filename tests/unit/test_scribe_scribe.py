@@ -133,6 +133,22 @@ def test_a_server_with_memory_in_between_reads_first(scribe: Scribe) -> None:
     assert (exchange.sock, exchange.side) == (3, "server")
 
 
+def test_a_read_that_comes_in_several_records(scribe: Scribe) -> None:
+    """Of frames of HTTP/2 some are kept and some not: each piece has a record, and together they are one record of TLS."""
+    kernel = Kernel()
+    take(scribe, shaken(kernel, 5))
+    take(scribe, socket_write(kernel, 5, 9, GET))
+    start, more = kernel.tick(), int(PlainFlag.MORE)
+    pieces = [(OK, 0), (b"abcde", 1000), (b"fg", 0)]
+    total = sum(len(data) + missing for data, missing in pieces)
+    records = [kernel.wire(5, RECEIVED, [total + 17])]
+    for last, (data, missing) in enumerate(pieces, 1 - len(pieces)):
+        records.append(kernel.tls(9, RECEIVED | (0 if not last else more), data, start=start, missing=missing))
+    take(scribe, records)
+    assert connections(scribe) == [(5, "openssl", len(GET), len(GET), total, total, 0, "")]
+    assert scribe.verdicts() == {1: True, 2: None}
+
+
 def test_an_object_for_another_socket(scribe: Scribe) -> None:
     """SSL_clear, or memory that is used again: what comes then is another connection."""
     kernel = Kernel()

@@ -35,8 +35,10 @@ def test_one_plan_is_a_struct_plan() -> None:
 @pytest.mark.parametrize("arch", ARCHES)
 @pytest.mark.parametrize("expression", ["", "all", "trace=all", "!none"])
 def test_everything_is_traced_even_what_has_no_name(arch: str, expression: str) -> None:
+    """All but the ways by which uprobes come back to the kernel: a program does not make those calls."""
     plan = plans(arch, expression, 1)
-    assert all(entry(plan, sysno)[0] & PlanFlag.TRACED for sysno in (*range(SYSNO_LIMIT), SYSNO_UNKNOWN))
+    silent = {sysno for sysno in (*range(SYSNO_LIMIT), SYSNO_UNKNOWN) if not entry(plan, sysno)[0] & PlanFlag.TRACED}
+    assert silent == ({335, 336} if arch == "x86_64" else set())
     assert plan == plans(arch, "", 1)
 
 

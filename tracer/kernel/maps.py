@@ -11,6 +11,8 @@ from typing import NamedTuple
 from tracer.kernel.sys import bpf, bpf_in_place, buffer
 from tracer.records import (
     ARGV_BYTES,
+    BULK,
+    BULK_SLOTS,
     CONTROL,
     GATE,
     HISTOGRAM_BUCKETS,
@@ -189,6 +191,7 @@ def map_plans(cpus: int, *, task_storage: bool, perf: bool, ring_bytes: dict[str
         MapId.URING_TAILS: MapPlan(_PROG_ARRAY, 4, 4, 1),
         MapId.TLS_CALLS: MapPlan(_LRU_HASH, 8, struct.calcsize(TLS_CALL), _TLS_CALLS),
         MapId.TLS_ENDS: MapPlan(_LRU_HASH, struct.calcsize(TLS_KEY), struct.calcsize("<" + STREAM), _TLS_ENDS),
+        MapId.BULK: MapPlan(_ARRAY, 4, struct.calcsize(BULK), BULK_SLOTS),
         MapId.IMAGES_SEEN: MapPlan(_LRU_HASH, struct.calcsize(IMAGE_KEY), 1, _IMAGES),
         MapId.APART: MapPlan(_PERCPU_ARRAY, 4, 8 + struct.calcsize(PLAIN_HEAD) + PLAIN_APART, 1, percpu=True),
         MapId.URING: MapPlan(_HASH, 8, struct.calcsize(URING_STATE), _OPERATIONS),

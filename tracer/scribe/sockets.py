@@ -18,7 +18,8 @@ from tracer.scribe.record import Record
 __all__ = ("APPLICATION_DATA", "Threads", "Wire")
 
 APPLICATION_DATA = 23
-_SENT, _ASTRAY, _MIDWAY = int(PlainFlag.SENT), int(PlainFlag.ASTRAY), int(PlainFlag.MIDWAY)  # the operators of an IntFlag take a microsecond
+# The operators of an IntFlag take a microsecond
+_SENT, _ASTRAY, _MIDWAY, _MORE = int(PlainFlag.SENT), int(PlainFlag.ASTRAY), int(PlainFlag.MIDWAY), int(PlainFlag.MORE)
 _HELLO_BYTES = 8192
 _PROTOCOLS = 255  # characters
 _LATELY = 8  # calls of a thread on sockets with TLS that are remembered, each way
@@ -47,7 +48,8 @@ class Wire:
         self._asks: int | None = None  # the same, for good
         self._next: list[int | None] = [None, None]  # bytes of each direction
         self._judged = [0, 0]
-        self._writing = (0, 0)  # start of the call whose bytes are being told of, and how many they are so far
+        # Start of the call whose bytes are being told of, and how many they are so far
+        self._reading = self._writing = (0, 0)
 
     def hello(self, record: Record) -> None:
         """Some of the first bytes of a direction."""
@@ -90,7 +92,12 @@ class Wire:
         self.library, self.number, self.last_ns = library, record.library, record.at_ns
         self.seen[way] += record.length
         if not way:
-            self.matching[way].piece(record.length)
+            start, length = self._reading
+            length = record.length + (length if start == record.start_ns else 0)
+            self._reading = record.start_ns, length
+            if not record.flags & _MORE:
+                self.matching[way].piece(length)
+                self._reading = 0, 0
             return
         start, length = self._writing
         if start != record.start_ns:

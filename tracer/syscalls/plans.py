@@ -50,6 +50,8 @@ _TAILS: dict[str, tuple[int, int]] = {
     "recvmmsg": (int(Tail.DATA), int(_GATED | PlanFlag.MESSAGES)),
     "sendmmsg": (int(Tail.DATA), int(_GATED | PlanFlag.MESSAGES | _SENDS)),
 }
+# By these the code that uprobes put into a program comes back to the kernel, ours above all: the program does not make them.
+_PROBES = frozenset(("uprobe", "uretprobe"))
 _OPENS = {**dict.fromkeys(("open", "openat", "openat2"), int(PlanFlag.OPEN)), "creat": int(PlanFlag.CREAT)}
 
 # Plain numbers: the operators of an IntFlag cost microseconds, and there are a thousand plans
@@ -88,7 +90,9 @@ def plans(arch: str, expression: str, keep_one_in: int, *, names: bool = True) -
             sysno = number + SYSNO_COMPAT * compat
             flags, chosen = _meaning(name, lines.get(name, ""))
             tail, more = _TAILS.get(name, (0, 0)) if not compat else (0, 0)
-            if flags | tail:
+            if name in _PROBES:
+                whole[sysno] = plain[0]
+            elif flags | tail:
                 whole[sysno] = plan(sysno, flags | more, chosen, tail)
     for sysno in range(SYSNO_URING, SYSNO_LIMIT):
         line = line_of(sysno) or ""

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 __all__ = ("Found", "Function", "nothing")
 
-ROLES = ("read", "write", "read_ex", "write_ex", "free", "go_read", "go_write")
+ROLES = ("read", "write", "read_ex", "write_ex", "free", "go_read", "go_write", "read_inner", "write_inner")
 
 
 class Function(NamedTuple):
@@ -16,6 +16,7 @@ class Function(NamedTuple):
     pointer is what it was at the entry.
 
     read, write: (object, buffer, length) -> bytes moved. read_ex, write_ex: (object, buffer, size_t length, size_t *moved) -> 1.
+    read_inner: as read_ex, but 0 means the end of the connection. write_inner: (object, buffer, size_t length, flags, size_t *moved) -> 1.
     free: (object). go_read, go_write: (*Conn, slice) -> (n, error), by Go's own calling convention.
     """
 

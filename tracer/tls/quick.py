@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from tracer.tls.elf import PT_NOTE, BadElf, Elf, find
 from tracer.tls.found import Found, Function, nothing
+from tracer.tls.near import inner, nearest
 from tracer.tls.nss import find_operations
 from tracer.tls.symbols import Symbol, lookup
 
@@ -18,6 +19,7 @@ PCLNTAB = (".gopclntab", ".data.rel.ro.gopclntab")  # sections with Go's table o
 
 _T = TypeVar("_T")
 _OPENSSL = {"SSL_read": "read", "SSL_write": "write", "SSL_read_ex": "read_ex", "SSL_write_ex": "write_ex", "SSL_free": "free"}
+_INNER = {"read": {"fourth": "read_inner"}, "write": {"fourth": "write_ex", "fifth": "write_inner"}}  # roles, by the argument that is the last
 _GNUTLS = {"gnutls_record_recv": "read", "gnutls_record_send2": "write", "gnutls_record_send": "write", "gnutls_deinit": "free"}
 _BORING = ("SSL_CTX_set_grease_enabled", "SSL_to_bytes")  # of BoringSSL and aws-lc; of aws-lc alone
 _MARKS = (b"ssl/ssl_lib.c", b"ssl_lib.cc\0", b"/rustls-")
@@ -48,7 +50,7 @@ def with_file(path_or_fd: str | int, work: Callable[[Elf], _T]) -> _T:
 
 
 def _quick(elf: Elf) -> Found | None:
-    found = by_symbol(elf, _LOCAL_BYTES)
+    found = by_symbol(elf, _LOCAL_BYTES, near=True)
     if found is not None:
         return found
     if elf.size < _SMALLEST:
@@ -69,15 +71,18 @@ def is_go(elf: Elf) -> bool:
     return any(b"\x04\0\0\0Go\0\0" in note for note in notes)
 
 
-def by_symbol(elf: Elf, local_bytes: int) -> Found | None:
-    """What .dynsym tells, or .symtab where it has up to ``local_bytes``; None: nothing of TLS in them."""
+def by_symbol(elf: Elf, local_bytes: int, *, near: bool = False) -> Found | None:
+    """What .dynsym tells, or .symtab where it has up to ``local_bytes``; None: nothing of TLS in them.
+
+    ``near``: places at which probes cost less, where there are such. Their ways out are not those of the functions.
+    """
     for local in (False, True):
         largest = local_bytes if local else 64 << 20
         telling = lookup(elf, ("SSL_read", "gnutls_record_recv", "SSL_ImportFD", "PR_GetLayersIdentity"), local=local, largest=largest)
         if "SSL_read" in telling:
-            return _openssl(elf, lookup(elf, (*_OPENSSL, *_BORING), local=local, largest=largest))
+            return _openssl(elf, lookup(elf, (*_OPENSSL, "SSL_write_ex2", *_BORING), local=local, largest=largest), near)
         if "gnutls_record_recv" in telling:
-            return _gnutls(elf, lookup(elf, _GNUTLS, local=local, largest=largest))
+            return _gnutls(elf, lookup(elf, _GNUTLS, local=local, largest=largest), near)
         if "SSL_ImportFD" in telling:
             return find_operations(elf, "3")
         if "PR_GetLayersIdentity" in telling:
@@ -85,26 +90,36 @@ def by_symbol(elf: Elf, local_bytes: int) -> Found | None:
     return None
 
 
-def _functions(elf: Elf, symbols: dict[str, Symbol], roles: dict[str, str]) -> tuple[Function, ...]:
-    placed = [(roles[name], elf.offset(symbols[name].address)) for name in roles if name in symbols and elf.executable(symbols[name].address)]
+def _functions(elf: Elf, addresses: dict[str, int], near: bool) -> tuple[Function, ...]:
+    """By role."""
+    placed = [(role, elf.offset(nearest(elf, at) if near else at)) for role, at in addresses.items() if elf.executable(at)]
     return tuple(Function(role, entry) for role, entry in placed if entry is not None)
 
 
-def _openssl(elf: Elf, symbols: dict[str, Symbol]) -> Found:
-    roles = dict(_OPENSSL)
+def _openssl(elf: Elf, symbols: dict[str, Symbol], near: bool) -> Found:
+    addresses = {role: symbols[name].address for name, role in _OPENSSL.items() if name in symbols}
     library = "openssl"
     if "SSL_CTX_set_grease_enabled" in symbols:
         library = "aws-lc" if "SSL_to_bytes" in symbols else "boringssl"
-        del roles["SSL_read_ex"], roles["SSL_write_ex"]  # these call the others: every byte would be seen twice
+        for role in ("read_ex", "write_ex"):  # these call the others: every byte would be seen twice
+            addresses.pop(role, None)
+    elif near:
+        for role, inside in _INNER.items():
+            found = inner(elf, symbols, f"SSL_{role}", (f"SSL_{role}_ex", f"SSL_{role}_ex2"))
+            if found and found[1] in inside:
+                del addresses[role]
+                addresses.pop(f"{role}_ex", None)
+                addresses[inside[found[1]]] = found[0]
     version = re.search(r"^libssl(?:-\w+)?\.so\.(\d[\d.]*)$", elf.soname())
-    return Found(library, version[1] if version else "", "symbols", _functions(elf, symbols, roles))
+    return Found(library, version[1] if version else "", "symbols", _functions(elf, addresses, near))
 
 
-def _gnutls(elf: Elf, symbols: dict[str, Symbol]) -> Found:
+def _gnutls(elf: Elf, symbols: dict[str, Symbol], near: bool) -> Found:
     roles = dict(_GNUTLS)
     if "gnutls_record_send2" in symbols:
         del roles["gnutls_record_send"]  # it is a jump to the other
+    addresses = {role: symbols[name].address for name, role in roles.items() if name in symbols}
     section = elf.section(".rodata")
     texts = elf.read(section.offset, min(section.size, 4 << 20)) if section else b""
     version = re.search(rb"\0(3\.\d+\.\d+)\0", texts)
-    return Found("gnutls", version[1].decode() if version else "", "symbols", _functions(elf, symbols, roles))
+    return Found("gnutls", version[1].decode() if version else "", "symbols", _functions(elf, addresses, near))
