@@ -104,4 +104,5 @@ def test_hundreds_of_processes_are_looked_at_cheaply(lab: Lab) -> None:
     crowd.release()
     assert all(process["peak_rss_bytes"] for process in session.stats["processes"])
     assert len(session.stats["processes"]) == 501
-    assert session.stats["tracer"]["cpu_s"] < 0.6 + 2 * once + 0.05 * taken  # nearly all of it is the snapshot of 500 processes
+    # Start, end and the snapshot of 500 processes; ten looks a second at each of them would take that much once more.
+    assert session.stats["tracer"]["cpu_s"] < 1.2 + 2 * once + 0.05 * taken
