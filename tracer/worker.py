@@ -276,6 +276,7 @@ def _get_ready(connection: socket.socket, loaded: Callable[[], Loaded | None]) -
 
 def serve(connection: socket.socket, loaded: Callable[[], Loaded | None]) -> int:
     """Traces as the front orders, with the probes that were ``loaded`` early; returns the exit status of the worker process."""
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # NumPy would start a thread for every core, and multiplies nothing here
     link = Link(connection)
     ready = _get_ready(connection, loaded)
     order = link.wait()

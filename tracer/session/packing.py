@@ -16,11 +16,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from hashlib import blake2b
 from typing import Any
 
 import msgpack
 
+from tracer.digest import blake2b
 from tracer.session.exchanges import Exchange
 from tracer.session.format import BlockKind
 

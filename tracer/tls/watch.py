@@ -18,7 +18,6 @@ import struct
 import threading
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +40,6 @@ if TYPE_CHECKING:
 __all__ = ("TlsWatch",)
 
 _HOLD_S = 0.3       # for as long a process may be held while its file is searched
-_HASTE = -10        # nice value
 _LOOK_MS = 10       # perf buffers wake nobody for a few bytes
 _RECORD = struct.Struct(IMAGE_RECORD)
 _File = tuple[int, int, int]  # inode, device, generation
@@ -66,8 +64,6 @@ class TlsWatch:
 
     def run(self) -> None:
         """Until the worker says stop, or has died."""
-        with suppress(OSError):  # it has little to do, but a program that maps a library uses it within milliseconds
-            os.setpriority(os.PRIO_PROCESS, 0, _HASTE)
         poll = select.poll()
         poll.register(self._link.fileno(), select.POLLIN)
         if not self._tracing.perf:
