@@ -6,7 +6,6 @@
  * The kernel shows a task again when its buffer was full (-EOVERFLOW), so state changes only after a write that went well.
  */
 
-struct bpf_iter_meta { void *seq; u64 session_id; u64 seq_num; };
 struct census_context {
 	struct bpf_iter_meta *meta;
 	struct task_struct *task;

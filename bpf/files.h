@@ -19,6 +19,8 @@ INLINE struct file *file_of(s32 fd)
 	return file;
 }
 
+#define O_CREAT 0100
+
 #define FMODE_CREATED 0x100000     /* include/linux/fs.h; since Linux 4.19 */
 INLINE int file_was_created(s32 fd)
 {

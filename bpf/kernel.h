@@ -157,3 +157,6 @@ INLINE int is_compat(struct task_struct *task, struct pt_regs *regs)
 #else
 #error "this architecture's registers are not described"
 #endif
+
+/* What iterators are told first of all: include/linux/bpf.h */
+struct bpf_iter_meta { void *seq; u64 session_id; u64 seq_num; };

@@ -64,3 +64,18 @@ INLINE void ledger_add(u32 lane, enum count_of what)
 		ledger_add(lane, LOST); \
 	failed_; })
 #endif
+
+/* Whether the record of a call is one of those that are left out; it is counted. */
+INLINE int sampled_out(struct plan *plan, u64 duration, s64 ret)
+{
+	u32 zero = 0;
+	struct control *control;
+
+	if (plan->keep_one_in <= 1 || plan->flags & PLAN_ALWAYS || IS_ERROR(ret))
+		return 0;
+	control = map_lookup(MAP(MAP_CONTROL), &zero);
+	if (!control || duration >= control->slow_ns || random_u32() % plan->keep_one_in == 0)
+		return 0;
+	ledger_add(LANE_SYSCALLS, SAMPLED_OUT);
+	return 1;
+}

@@ -62,8 +62,6 @@ PROBE(on_sys_enter)(u64 *ctx)
 }
 
 #if DETAIL
-#define O_CREAT 0100
-
 /* Where a socket address lies, and how long it is; 0 where there is none. */
 INLINE u64 address_at(struct slot *slot, u64 *arguments, u32 *length, u32 *call_flags)
 {
@@ -141,20 +139,6 @@ INLINE void record_send(void *ctx, struct task_state *s, struct rec_syscall *r)
 {
 	s->sent += 1;
 	lane_send(ctx, MAP_SYSCALLS, LANE_SYSCALLS, r, sizeof(*r), s->sent % WAKE_EVERY ? RB_NO_WAKEUP : RB_FORCE_WAKEUP);
-}
-
-INLINE int sampled_out(struct plan *plan, u64 duration, s64 ret)
-{
-	u32 zero = 0;
-	struct control *control;
-
-	if (plan->keep_one_in <= 1 || plan->flags & PLAN_ALWAYS || IS_ERROR(ret))
-		return 0;
-	control = map_lookup(MAP(MAP_CONTROL), &zero);
-	if (!control || duration >= control->slow_ns || random_u32() % plan->keep_one_in == 0)
-		return 0;
-	ledger_add(LANE_SYSCALLS, SAMPLED_OUT);
-	return 1;
 }
 
 /* The detail record of a call that is over. */

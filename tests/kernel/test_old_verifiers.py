@@ -7,7 +7,8 @@ import struct
 import pytest
 
 from tracer.kernel.btf import KernelBtf
-from tracer.kernel.build import _compile, flags
+from tracer.kernel.build import flags
+from tracer.kernel.compile import Compilation
 from tracer.kernel.shapes import shapes
 from tracer.kernel.sys import arch, possible_cpus
 
@@ -62,6 +63,6 @@ def test_the_search_finds_them() -> None:
 @pytest.mark.parametrize("transport", ["ring", "perf"])
 def test_only_jumps_lead_back(kernel: str, transport: str) -> None:
     btf = KernelBtf()
-    programs = _compile(flags("full", transport, _FEATURES[kernel], possible_cpus()), shapes(btf, arch()))
+    programs = Compilation(flags("full", transport, _FEATURES[kernel], possible_cpus()), shapes(btf, arch())).programs()
     assert "on_data" in programs
     assert {name: edges for name, code in programs.items() if (edges := back_edges(code))} == {}

@@ -29,7 +29,7 @@ _BCC = Capability("BCC", "compiles the probes, once for each kernel")
 _CAP_DAC_READ_SEARCH = 2
 _INITIAL_PID_NAMESPACE = 0xEFFFFFFC  # PROC_PID_INIT_INO of include/linux/proc_ns.h
 # The distribution's BCC is outside a virtual environment, and LLVM takes 135 MB: it is looked for in a process of its own.
-_ASK_BCC = "from tracer.kernel.build import bcc_module; bcc_module(); import bcc, os; print(bcc.__version__, os.path.dirname(bcc.__file__))"
+_ASK_BCC = "from tracer.kernel.compile import bcc_module; bcc_module(); import bcc, os; print(bcc.__version__, os.path.dirname(bcc.__file__))"
 
 
 def kernel() -> Check:

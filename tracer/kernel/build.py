@@ -1,8 +1,7 @@
-"""Compiles the probes with BCC, in a process of its own: LLVM takes 135 MB and a third of a second, once for each kernel.
+"""Makes the image of the probes for this kernel, in a process of its own, once for each kernel.
 
 Run as ``python -m tracer.kernel.build MODE TRANSPORT``; writes the image (msgpack) to standard output, or one JSON line with the
-failure to standard error and the exit status of its kind. The C code is given to BCC as it is: everything that varies is
-a -D flag (see flags) or a line of shapes.h.
+failure to standard error and the exit status of its kind.
 """
 
 from __future__ import annotations
@@ -10,14 +9,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import pathlib
 import sys
-import tempfile
 from typing import Any
 
-from tracer.errors import CompilerMissing, EbtraceError, HostError, KernelTooOld
+from tracer.errors import EbtraceError, HostError, KernelTooOld
 from tracer.kernel.btf import KernelBtf
-from tracer.kernel.headers import write_headers
+from tracer.kernel.compile import Compilation
 from tracer.kernel.maps import create, map_plans, rows_of_cpu
 from tracer.kernel.probes import CENSUS, ITERATORS, OPTIONAL, TAILS, TRACEPOINTS, UPROBES, probe_features, refusal
 from tracer.kernel.shapes import shapes
@@ -25,9 +22,8 @@ from tracer.kernel.sys import arch, possible_cpus
 from tracer.kernel.uprobes import uprobe_multi_works, uretprobes_are_safe
 from tracer.records import LANES, MapId
 
-__all__ = ("SOURCES", "bcc_module", "build", "flags")
+__all__ = ("build", "flags")
 
-SOURCES = pathlib.Path(__file__).resolve().parent.parent.parent / "bpf"
 # Arguments of io_uring's tracepoints. A completion: ring, request, CQE, or before Linux 6.13 the CQE's fields; a refusal: SQE, request, error.
 _BY_CQE, _BY_VALUE, _REFUSED = 3, 7, 3
 _REQUEST_MOST = 56  # bytes between the fields of struct io_kiocb that are read at once (bpf/operations.h)
@@ -53,41 +49,6 @@ def flags(mode: str, transport: str, features: dict[str, bool], cpus: int) -> li
     return [f"-D{name}={value}" for name, value in values.items()]
 
 
-def bcc_module() -> Any:
-    """BCC's Python module: the distribution's, which no virtual environment holds. The `bcc` of PyPI is another project."""
-    for folder in ("/usr/lib/python3/dist-packages", "/usr/lib/python3/site-packages"):
-        if os.path.isdir(os.path.join(folder, "bcc")):
-            sys.path.append(folder)
-    try:
-        import bcc
-        from bcc.libbcc import lib
-
-        return bcc.BPF, lib
-    except (ImportError, AttributeError, OSError) as error:
-        raise CompilerMissing(f"BCC is not installed ({error}); it compiles the probes at first use") from error
-
-
-def _compile(options: list[str], shape_text: str) -> dict[str, bytes]:
-    import ctypes
-
-    compiler, lib = bcc_module()
-    with tempfile.TemporaryDirectory(prefix="ebtrace-build-") as folder:
-        write_headers(pathlib.Path(folder), shape_text)
-        os.environ["BCC_KERNEL_SOURCE"] = folder
-        text = '#include "ebtrace.c"\n'
-        options = [*options, f"-I{SOURCES}", f"-I{folder}/include", "-Wno-unused-function", "-Wno-unused-variable"]
-        try:
-            # Clang's diagnostics go to descriptor 2; they belong in the build's own error.
-            module = compiler(text=text, cflags=options)
-        except Exception as error:  # BCC raises a bare Exception
-            raise HostError(f"the probes do not compile for this kernel: {error}", "report this with the messages above") from error
-        for function in (lib.bpf_num_functions,):
-            function.argtypes, function.restype = [ctypes.c_void_p], ctypes.c_ulonglong
-        lib.bpf_function_name.argtypes, lib.bpf_function_name.restype = [ctypes.c_void_p, ctypes.c_ulonglong], ctypes.c_char_p
-        names = [lib.bpf_function_name(module.module, i).decode() for i in range(lib.bpf_num_functions(module.module))]
-        return {name: module.dump_func(name) for name in names}
-
-
 def _features(btf: KernelBtf, cpus: int) -> dict[str, bool]:
     sys_enter = btf.tracepoint("sys_enter")
     if sys_enter is None:
@@ -105,9 +66,7 @@ def _features(btf: KernelBtf, cpus: int) -> dict[str, bool]:
             return fd
 
         ring = works(MapId.LIFECYCLE) is not None
-        multi = uprobe_multi_works()
-        features = {"ring": ring, "uprobe_multi": multi, "uretprobes": uretprobes_are_safe(multi=multi)}
-        return probe_features(sys_enter, works(MapId.MARKS)) | features
+        return probe_features(sys_enter, works(MapId.MARKS)) | {"ring": ring}
 
 
 def _uring(btf: KernelBtf) -> bool:
@@ -127,7 +86,10 @@ def build(mode: str, transport: str) -> dict[str, Any]:
     if transport == "ring" and not features["ring"]:
         transport = "perf"  # BPF ring buffers came with Linux 5.8
     features |= {"uring": _uring(btf), "uring_cqe": btf.arguments("io_uring_complete") == _BY_CQE}
-    programs = _compile(flags(mode, transport, features, cpus), shapes(btf, arch()))
+    running = Compilation(flags(mode, transport, features, cpus), shapes(btf, arch()))
+    features["uprobe_multi"] = uprobe_multi_works()  # which takes a while, in which nothing is computed
+    features["uretprobes"] = uretprobes_are_safe(multi=features["uprobe_multi"])
+    programs = running.programs()
     points = TRACEPOINTS | OPTIONAL | {name: behind.point for name, behind in TAILS.items()}
     ids = {name: btf.function(ITERATORS[name]) if name in ITERATORS else btf.first_tracepoint(points[name]) for name in programs.keys() - UPROBES}
     if btf.arguments(OPTIONAL["on_uring_refused"]) != _REFUSED and "on_uring_refused" in ids:

@@ -30,7 +30,7 @@ def _checksums() -> dict[str, list[int]]:
     here = os.path.dirname(os.path.abspath(__file__))
     sources = os.path.join(os.path.dirname(os.path.dirname(here)), "bpf")
     files = [os.path.join(sources, name) for name in os.listdir(sources) if name.endswith((".c", ".h"))]
-    files += [os.path.join(here, name) for name in ("build.py", "shapes.py", "headers.py", "btf.py", "uprobes.py")]
+    files += [os.path.join(here, name) for name in ("build.py", "compile.py", "shapes.py", "headers.py", "btf.py", "uprobes.py")]
     found = {}
     for path in sorted(files):
         with open(path, "rb") as file:

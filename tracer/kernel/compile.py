@@ -1,0 +1,103 @@
+"""Compiles the C code in bpf/ with BCC: two processes do it side by side, since LLVM takes two seconds and 135 MB for what one image holds.
+
+The C code is given to BCC as it is: everything that varies is a -D flag (see flags in build.py) or a line of shapes.h.
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import sys
+import tempfile
+from collections.abc import Sequence
+from typing import Any
+
+from tracer.errors import CompilerMissing, EbtraceError, HostError
+from tracer.kernel.headers import write_headers
+
+__all__ = ("PARTS", "SOURCES", "Compilation", "bcc_module", "compiled")
+
+SOURCES = pathlib.Path(__file__).resolve().parent.parent.parent / "bpf"
+# About the same work each; process.c and census.c use what syscalls.c defines.
+PARTS = (("syscalls.c", "process.c", "census.c", "streams.c", "payload.c"), ("tls.c", "uring.c", "sockets.c"))
+
+
+def bcc_module() -> Any:
+    """BCC's Python module: the distribution's, which no virtual environment holds. The `bcc` of PyPI is another project."""
+    for folder in ("/usr/lib/python3/dist-packages", "/usr/lib/python3/site-packages"):
+        if os.path.isdir(os.path.join(folder, "bcc")):
+            sys.path.append(folder)
+    try:
+        import bcc
+        from bcc.libbcc import lib
+
+        return bcc.BPF, lib
+    except (ImportError, AttributeError, OSError) as error:
+        raise CompilerMissing(f"BCC is not installed ({error}); it compiles the probes at first use") from error
+
+
+def compiled(files: Sequence[str], options: Sequence[str], shape_text: str) -> dict[str, bytes]:
+    """The programs in these files of bpf/, by name. Raises HostError and CompilerMissing."""
+    import ctypes
+
+    compiler, lib = bcc_module()
+    with tempfile.TemporaryDirectory(prefix="ebtrace-build-") as folder:
+        write_headers(pathlib.Path(folder), shape_text)
+        os.environ["BCC_KERNEL_SOURCE"] = folder
+        text = "".join(f'#include "{name}"\n' for name in ("kernel.h", *files))  # what this kernel has decides what of them is compiled
+        options = [*options, f"-I{SOURCES}", f"-I{folder}/include", "-Wno-unused-function", "-Wno-unused-variable"]
+        try:
+            # Clang's diagnostics go to descriptor 2; they belong in the build's own error.
+            module = compiler(text=text, cflags=options)
+        except Exception as error:  # BCC raises a bare Exception
+            raise HostError(f"the probes do not compile for this kernel: {error}", "report this with the messages above") from error
+        for function in (lib.bpf_num_functions,):
+            function.argtypes, function.restype = [ctypes.c_void_p], ctypes.c_ulonglong
+        lib.bpf_function_name.argtypes, lib.bpf_function_name.restype = [ctypes.c_void_p, ctypes.c_ulonglong], ctypes.c_char_p
+        names = [lib.bpf_function_name(module.module, i).decode() for i in range(lib.bpf_num_functions(module.module))]
+        return {name: module.dump_func(name) for name in names}
+
+
+class Compilation:
+    """All parts, under way."""
+
+    def __init__(self, options: Sequence[str], shape_text: str) -> None:
+        self._running = [self._start(files, options, shape_text) for files in PARTS]
+
+    @staticmethod
+    def _start(files: Sequence[str], options: Sequence[str], shape_text: str) -> tuple[int, int]:
+        """The pid, and where its answer comes from."""
+        import msgpack
+
+        answers, answer = os.pipe()
+        pid = os.fork()
+        if pid:
+            os.close(answer)
+            return pid, answers
+        told: dict[str, Any] = {}
+        try:
+            told = {"programs": compiled(files, options, shape_text)}
+        except EbtraceError as error:
+            told = {"message": error.message, "remedy": error.remedy}
+        finally:
+            with os.fdopen(answer, "wb") as file:
+                file.write(msgpack.packb(told))
+            os._exit(0)
+
+    def programs(self) -> dict[str, bytes]:
+        """Waits for them. Raises HostError with what one of them said."""
+        import msgpack
+
+        programs: dict[str, bytes] = {}
+        failed: list[HostError] = []
+        for pid, answers in self._running:
+            with os.fdopen(answers, "rb") as file:
+                raw = file.read()
+            os.waitpid(pid, 0)
+            told = msgpack.unpackb(raw) if raw else {}
+            programs |= told.get("programs", {})
+            if "programs" not in told:
+                failed.append(HostError(told.get("message", "the compiler ended without a word: is there memory for it?"), told.get("remedy")))
+        if failed:
+            raise failed[0]
+        return programs
