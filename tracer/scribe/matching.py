@@ -184,6 +184,8 @@ class Matching:
 
     def _exact(self, wanted: int) -> tuple[int, int] | None:
         """How many records are to be passed over, and how many carry exactly so much."""
+        if not self._greeting and len(self._overheads) == 1 and self._lengths and self._lengths[0] - self._overheads[0] == wanted:
+            return 0, 1  # nearly always
         for overhead in self._overheads:
             plain = [max(length - overhead, 0) for length in self._lengths]
             places = range(min(self._greeting + _AHEAD, len(plain)))

@@ -10,6 +10,7 @@ from tracer.records import PLAIN_HEAD
 __all__ = ("Record", "unpack")
 
 _HEAD = struct.Struct(PLAIN_HEAD)
+_KEPT = 8  # which of the fields
 
 
 class Record(NamedTuple):
@@ -33,6 +34,8 @@ class Record(NamedTuple):
 
     def heads(self) -> list[int]:
         """Of TLS records (PlainKind.WIRE): type << 16 | length, each."""
+        if len(self.data) == 4:
+            return [int.from_bytes(self.data, "little")]
         return memoryview(self.data[:len(self.data) // 4 * 4]).cast("I").tolist()
 
 
@@ -41,4 +44,4 @@ def unpack(raw: bytes) -> Record | None:
     if len(raw) < _HEAD.size:
         return None
     fields = _HEAD.unpack_from(raw)
-    return Record._make((*fields, raw[_HEAD.size:_HEAD.size + fields[8]]))
+    return Record._make((*fields, raw[_HEAD.size:_HEAD.size + fields[_KEPT]]))

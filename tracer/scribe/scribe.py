@@ -15,7 +15,8 @@ from tracer.session.exchanges import Exchange
 
 __all__ = ("Scribe",)
 
-_SENT = int(PlainFlag.SENT)  # the operators of an IntFlag take a microsecond
+_SENT = int(PlainFlag.SENT)  # plain numbers: the operators of an IntFlag take a microsecond
+_TLS, _WIRE, _SOCKET, _HELLO, _FREED = map(int, (PlainKind.TLS, PlainKind.WIRE, PlainKind.SOCKET, PlainKind.HELLO, PlainKind.FREED))
 _WIRES = 4096    # sockets with TLS that are remembered
 _TOLD = 4096     # of those that were forgotten the last ones are told: all are in one map of the session, below format.MAP_LIMIT
 _ENDS = 16384    # TLS connections of libraries
@@ -70,26 +71,24 @@ class Scribe:
     def take(self, record: Record) -> list[Exchange]:
         """The exchanges that are complete with it."""
         self.records += 1
-        return self._no_longer_early(record.at_ns) + self._take(record)
-
-    def _take(self, record: Record) -> list[Exchange]:
-        match record.kind:
-            case PlainKind.SOCKET:
-                return self._segment(record, self._end(record, 0, record.sock))
-            case PlainKind.WIRE:
-                wire = self._wire(record)
-                wire.heads(record)
-                self._judge(wire)
-                self._threads.moved(record)
-                if record.flags & _SENT and record.tid in self._owing:
-                    self._settle(record)
-            case PlainKind.HELLO:
-                self._wire(record).hello(record)
-            case PlainKind.TLS:
-                return self._plaintext(record)
-            case PlainKind.FREED:
-                return self._over(record)
-        return []
+        done = self._no_longer_early(record.at_ns) if self._early else []
+        kind = record.kind
+        if kind == _TLS:
+            done += self._plaintext(record)
+        elif kind == _WIRE:
+            wire = self._wire(record)
+            wire.heads(record)
+            self._judge(wire)
+            self._threads.moved(record)
+            if record.flags & _SENT and record.tid in self._owing:
+                self._settle(record)
+        elif kind == _SOCKET:
+            done += self._segment(record, self._end(record, 0, record.sock))
+        elif kind == _HELLO:
+            self._wire(record).hello(record)
+        elif kind == _FREED:
+            done += self._over(record)
+        return done
 
     def finish(self) -> list[Exchange]:
         """The trace ends."""
@@ -163,7 +162,7 @@ class Scribe:
         if not record.length:
             return done + self._ended(record, end)
         end.seen += record.length
-        end.waiting.append(record._replace(data=b""))
+        end.waiting.append(record._replace(data=b"") if record.data else record)
         if end.sock:
             self._bind(end, end.sock)
         elif sock := inside or (0 if bound and record.flags & _SENT else self._threads.before(record)):

@@ -75,9 +75,10 @@ class Wire:
         way = record.flags & _SENT
         self.last_ns = record.at_ns
         self._written()
-        lost = self._next[way] not in (None, record.position)
+        expected = self._next[way]
         self._next[way] = record.position + record.length
-        self.astray |= lost or (bool(record.flags & _ASTRAY) and not self.midway)
+        if (expected is not None and expected != record.position) or (record.flags & _ASTRAY and not self.midway):
+            self.astray = True
         lengths = [head & 0xFFFF for head in record.heads() if head >> 16 == APPLICATION_DATA]
         if lengths and way == self._client:
             self._client = None
@@ -118,7 +119,10 @@ class Wire:
 
     def judged(self) -> tuple[int, int]:
         """Pieces that fitted since it was asked last, and pieces that did not and should have."""
-        fits, misfits = sum(one.fits for one in self.matching), sum(one.misfits for one in self.matching)
+        received, sent = self.matching
+        fits, misfits = received.fits + sent.fits, received.misfits + sent.misfits
+        if self._judged == [fits, misfits]:
+            return 0, 0
         fresh = fits - self._judged[0], 0 if self.midway or self.astray else misfits - self._judged[1]
         self._judged = [fits, misfits]
         return fresh

@@ -15,9 +15,7 @@ from __future__ import annotations
 import os
 import select
 import struct
-import threading
 import time
-from collections.abc import Sequence
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any
 
@@ -25,13 +23,13 @@ from tracer.errors import EbtraceError
 from tracer.kernel.perf import PerfStrings
 from tracer.kernel.ring import StringRing
 from tracer.kernel.tracing import Tracing
-from tracer.kernel.uprobes import attach_uprobes
 from tracer.link import Link
-from tracer.records import IMAGE_KEY, IMAGE_RECORD, MapId, Role
+from tracer.records import IMAGE_KEY, IMAGE_RECORD, MapId
 from tracer.stream.meter import usage_beside
 from tracer.target.hold import Hold
 from tracer.tls import cache
-from tracer.tls.found import Found, Function
+from tracer.tls.attach import Attachments
+from tracer.tls.found import Found
 from tracer.tls.images import Image, Place, mapped_files, places
 
 if TYPE_CHECKING:
@@ -44,7 +42,6 @@ _LOOK_MS = 10       # perf buffers wake nobody for a few bytes
 _RECORD = struct.Struct(IMAGE_RECORD)
 _File = tuple[int, int, int]  # inode, device, generation
 _TELLING = ("ssl", "tls", "nss")
-_PROBES = {"enter": "on_tls_enter", "return": "on_tls_return", "more": "on_tls_more", "free": "on_tls_free"}
 
 
 class TlsWatch:
@@ -53,10 +50,9 @@ class TlsWatch:
     def __init__(self, tracing: Tracing, lane: StringRing | PerfStrings, link: Link, *, uretprobes: bool) -> None:
         self._tracing, self._lane, self._link, self._uretprobes = tracing, lane, link, uretprobes
         self._images: list[dict[str, Any]] = []
-        self._attached: dict[int, list[int]] = {}  # links by number of the image
+        self._attachments = Attachments(tracing, uretprobes=uretprobes)
         self._seen: set[tuple[int, int]] = set()   # inode and device
         self._fresh: list[tuple[bool, int, Place, _File, int]] = []  # a heap of files, each with a process that is about to run it
-        self._programs: dict[tuple[str, int], int] = {}
         self._delivered = 0
         self._problems: list[str] = []
         self._over = self._told_last = False
@@ -81,7 +77,7 @@ class TlsWatch:
                 break
             poll.poll(_LOOK_MS if self._tracing.perf else None)
         self._last()
-        self._take_off()
+        self._attachments.take_all_off()
 
     def _last(self) -> None:
         if not self._told_last:
@@ -106,9 +102,7 @@ class TlsWatch:
     def _judge(self, number: int, verdict: bool) -> None:
         image = self._images[number - 1]
         image["verified"] = verdict
-        if not verdict and number in self._attached:
-            for link in self._attached.pop(number):
-                os.close(link)
+        if not verdict and self._attachments.take_off(number):
             image["note"] = "; ".join(filter(None, (image["note"], "what it gave did not fit what was on the wire, so it was dropped")))
 
     def _tell_images(self, kind: str = "images") -> None:
@@ -191,58 +185,9 @@ class TlsWatch:
         })
 
     def _attach(self, image: Image, found: Found, number: int) -> None:
-        path, links, missing = f"/proc/self/fd/{image.fd}", [], []
         self._link.send({"is": "library", "number": number, "name": found.library})
-        try:
-            for function in found.functions:
-                role = Role[function.role.upper()]
-                if role == Role.FREE:
-                    links += self._probe(path, [function.entry], self._program("free", role, number))
-                    continue
-                if not self._returns(path, function, role, number, links):
-                    missing.append(function.role)
-                    continue
-                links += self._probe(path, [function.entry], self._program("enter", role, 0))
-        except BaseException:
-            for link in links:
-                os.close(link)
-            raise
+        missing = self._attachments.put_on(image.fd, found.functions, number)
         self._images[number - 1]["attached_ns"] = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
         if missing:
             self._images[number - 1]["note"] += f"; not every way out of {', '.join(missing)} is known"
-        self._attached[number] = links
         self._tell_images()
-
-    def _returns(self, path: str, function: Function, role: Role, number: int, links: list[int]) -> bool:
-        """Probes the function's end, before its beginning. Go moves its stacks, on which a uretprobe would leave its mark."""
-        in_go = role in (Role.GO_READ, Role.GO_WRITE)
-        program = self._program("return", role, number)
-        self._more(role)
-        if self._uretprobes and not in_go:
-            links += self._probe(path, [function.entry], program, returning=True)
-            return True
-        if function.returns:
-            links += self._probe(path, function.returns, program)
-        return bool(function.returns)
-
-    def _probe(self, path: str, offsets: Sequence[int], program: int, *, returning: bool = False) -> list[int]:
-        return attach_uprobes(path, offsets, program, returning=returning, multi=self._tracing.uprobe_multi)
-
-    def _program(self, what: str, role: Role, number: int) -> int:
-        key = what, role | number << 8
-        if key not in self._programs:
-            self._programs[key] = self._tracing.uprobe(_PROBES[what], key[1])
-        return self._programs[key]
-
-    def _more(self, role: Role) -> None:
-        if ("more", int(role)) not in self._programs:
-            program = self._program("more", role, 0)
-            self._tracing.maps[MapId.TLS_TAILS].update(struct.pack("<I", role), struct.pack("<i", program))
-
-    def _take_off(self) -> None:
-        """The kernel waits for all CPUs at each one (up to a tenth of a second), but for several at once no longer."""
-        threads = [threading.Thread(target=os.close, args=(link,)) for links in self._attached.values() for link in links]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
