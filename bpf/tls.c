@@ -281,7 +281,7 @@ INLINE void frame_head(struct tls_call *call, struct flow *flow, u64 rest)
 		return;
 	}
 	last = flow->had ? part[0] >> ((n - 1 & 7) * 8) & 0xff : part[1];
-	flow->head |= part[0] << ((flow->had & 7) * 8);
+	flow->head |= part[0] << ((flow->had & 7) * 8) & ((u64)(flow->had >> 3) - 1);     /* not the ninth; without a branch, for the verifier */
 	flow->had += n;
 	call->kept += n;
 	if (flow->had < FRAME_HEAD)

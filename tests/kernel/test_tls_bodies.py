@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from itertools import pairwise
 
 import pytest
@@ -17,6 +18,28 @@ from tests.kernel.web.server import Server
 from tracer.stream.plaintext import Plaintext
 
 LARGE = 10 << 20
+# One request over HTTP/2, as bytes: a client that reads as many at a time as it is told.
+_IN_PIECES = """
+import socket, ssl, struct, sys
+import hpack
+port, authority, target, size = int(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])
+def frame(kind, flags, stream, payload): return struct.pack(">I", len(payload))[1:] + bytes([kind, flags]) + struct.pack(">I", stream) + payload
+context = ssl.create_default_context(cafile=authority)
+context.set_alpn_protocols(["h2"])
+sock = context.wrap_socket(socket.create_connection(("localhost", port)), server_hostname="localhost")
+names = [(":method", "GET"), (":scheme", "https"), (":authority", f"localhost:{port}"), (":path", target)]
+sock.sendall(b"PRI * HTTP/2.0\\r\\n\\r\\nSM\\r\\n\\r\\n" + frame(4, 0, 0, struct.pack(">HI", 4, 2**31 - 1))
+             + frame(8, 0, 0, struct.pack(">I", 2**31 - 70000)) + frame(1, 5, 1, hpack.Encoder().encode(names)))
+ended, held, wanted = False, b"", 9
+while not ended:
+    held += sock.recv(min(size, wanted - len(held)))
+    if len(held) == 9 and wanted == 9:
+        wanted = 9 + int.from_bytes(held[:3], "big")
+    if len(held) == wanted:
+        ended = held[3] in (0, 1) and held[4] & 1 and held[8] == 1
+        held, wanted = b"", 9
+sock.close()
+"""
 MIXED = [("GET", f"/bytes/{LARGE}"), ("POST", "/echo", LARGE), ("GET", f"/gzip/{LARGE}"), ("GET", "/bytes/31")]
 
 
@@ -68,6 +91,18 @@ def test_hundreds_of_streams_on_one_connection(lab: Lab, web: Server, trust: Cer
     session = lab.trace(told.words(lab.folder, plan(web.url, many(251)), str(trust.authority)), **trusting(trust)).whole()
     assert len(same(session, web, library=told.library)) == 251
     assert len(all_in_clear(session, told.library)) == 1
+
+
+def test_frames_of_http2_that_come_in_the_smallest_pieces(lab: Lab, web: Server, trust: Certificate) -> None:
+    """Their heads are cut at every place, and the kernel follows them all the same: behind the limit it keeps heads alone."""
+    length, limit = 300_007, 1009
+    words = [sys.executable, "-c", _IN_PIECES, str(web.port), str(trust.authority), f"/bytes/{length}", "8"]
+    session = lab.trace(words, "--max-body", str(limit), "--ring-mb", "64").whole()
+    (ours,) = same(session, web, library="openssl", limit=limit).values()
+    assert ours.response_bytes == length
+    plaintext = session.stats["tls"]["plaintext"]
+    assert plaintext["bytes"] > length
+    assert Plaintext.bulk(limit) <= plaintext["kept"] < Plaintext.bulk(limit) + 20_000  # a frame of 16 kB may begin right before the limit
 
 
 @pytest.mark.parametrize("program", ["node", "bun"])
