@@ -15,11 +15,11 @@ from typing import Any
 from tracer.errors import CompilerMissing, EbtraceError, HostError
 from tracer.kernel.headers import write_headers
 
-__all__ = ("PARTS", "SOURCES", "Compilation", "bcc_module", "compiled")
+__all__ = ("Compilation", "bcc_module")
 
-SOURCES = pathlib.Path(__file__).resolve().parent.parent.parent / "bpf"
+_SOURCES = pathlib.Path(__file__).resolve().parent.parent.parent / "bpf"
 # About the same work each; process.c and census.c use what syscalls.c defines.
-PARTS = (("syscalls.c", "process.c", "census.c", "streams.c", "payload.c"), ("tls.c", "uring.c", "sockets.c"))
+_PARTS = (("syscalls.c", "process.c", "census.c", "streams.c", "payload.c"), ("tls.c", "uring.c", "sockets.c"))
 
 
 def bcc_module() -> Any:
@@ -36,7 +36,7 @@ def bcc_module() -> Any:
         raise CompilerMissing(f"BCC is not installed ({error}); it compiles the probes at first use") from error
 
 
-def compiled(files: Sequence[str], options: Sequence[str], shape_text: str) -> dict[str, bytes]:
+def _compiled(files: Sequence[str], options: Sequence[str], shape_text: str) -> dict[str, bytes]:
     """The programs in these files of bpf/, by name. Raises HostError and CompilerMissing."""
     import ctypes
 
@@ -45,7 +45,7 @@ def compiled(files: Sequence[str], options: Sequence[str], shape_text: str) -> d
         write_headers(pathlib.Path(folder), shape_text)
         os.environ["BCC_KERNEL_SOURCE"] = folder
         text = "".join(f'#include "{name}"\n' for name in ("kernel.h", *files))  # what this kernel has decides what of them is compiled
-        options = [*options, f"-I{SOURCES}", f"-I{folder}/include", "-Wno-unused-function", "-Wno-unused-variable"]
+        options = [*options, f"-I{_SOURCES}", f"-I{folder}/include", "-Wno-unused-function", "-Wno-unused-variable"]
         try:
             # Clang's diagnostics go to descriptor 2; they belong in the build's own error.
             module = compiler(text=text, cflags=options)
@@ -62,7 +62,7 @@ class Compilation:
     """All parts, under way."""
 
     def __init__(self, options: Sequence[str], shape_text: str) -> None:
-        self._running = [self._start(files, options, shape_text) for files in PARTS]
+        self._running = [self._start(files, options, shape_text) for files in _PARTS]
 
     @staticmethod
     def _start(files: Sequence[str], options: Sequence[str], shape_text: str) -> tuple[int, int]:
@@ -76,7 +76,7 @@ class Compilation:
             return pid, answers
         told: dict[str, Any] = {}
         try:
-            told = {"programs": compiled(files, options, shape_text)}
+            told = {"programs": _compiled(files, options, shape_text)}
         except EbtraceError as error:
             told = {"message": error.message, "remedy": error.remedy}
         finally:
