@@ -38,7 +38,7 @@ INLINE u64 alias(u64 address, u64 salt)
 
 	if (!address)
 		return 0;
-	hash *= 0x9fb21c651e98df25ULL;
+	hash *= SCATTER;
 	hash ^= hash >> 32;
 	hash = (hash ^ salt) * 0xd6e8feb86659fd93ULL;
 	hash ^= hash >> 29;

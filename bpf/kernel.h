@@ -16,6 +16,7 @@
 /* A map is an instruction that carries its number; the loader puts the descriptor there. */
 #define MAP(id) ((void *)bpf_pseudo_fd(1, id))
 
+#define SCATTER 0x9fb21c651e98df25ULL     /* odd: times this, every bit of a key moves the upper ones */
 #define ADDRESS_BYTES 128          /* struct sockaddr_storage */
 #define PORT_DNS 53
 #define AF_UNIX 1

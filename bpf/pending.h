@@ -7,7 +7,7 @@
 
 INLINE u64 repeat_key(u64 ring, u64 user_data)
 {
-	return (ring ^ user_data * 0x9fb21c651e98df25ULL) | 1;     /* odd, so it is no address */
+	return (ring ^ user_data * SCATTER) | 1;     /* odd, so it is no address */
 }
 
 /* Operations that may complete more than once: those that wait again by themselves, and those that pick their buffers. */

@@ -39,7 +39,7 @@ INLINE u64 hash_bytes(struct scratch *s, u32 kept)
 #pragma unroll
 		for (u32 word = 0; word < ROUND_WORDS; word++) {
 			hash ^= words[i * ROUND_WORDS + word];
-			hash *= 0x9fb21c651e98df25ULL;
+			hash *= SCATTER;
 			hash ^= hash >> 32;
 		}
 		asm volatile("" : "+r"(i));

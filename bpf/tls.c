@@ -58,7 +58,7 @@ INLINE u64 call_key(struct pt_regs *regs, u32 role)
 	u64 id = current_pid_tgid();
 
 	if (IS_GO(role))
-		return ((GOROUTINE(regs) * 0x9fb21c651e98df25ULL) ^ (id >> 32)) << 1 | IS_WRITE(role);
+		return ((GOROUTINE(regs) * SCATTER) ^ (id >> 32)) << 1 | IS_WRITE(role);
 	return (u64)(u32)id << 1 | IS_WRITE(role);
 }
 
@@ -249,12 +249,18 @@ PROBE(on_tls_return)(struct pt_regs *regs)
 #define FRAME_DATA 0
 #define FRAME_LAST 9               /* CONTINUATION */
 
+/* From the first bytes of its head. */
+INLINE u32 frame_length(u64 head)
+{
+	return (head & 0xff) << 16 | (head & 0xff00) | (head >> 16 & 0xff);
+}
+
 /* Whether the payload of a frame is kept: of each direction of a stream as much as of a message of HTTP/1. */
 INLINE int frame_kept(struct tls_call *call, struct flow *flow, u64 stream)
 {
 	u32 zero = 0;
 	struct control *control = map_lookup(MAP(MAP_CONTROL), &zero);
-	u64 key = (call->head.connection ^ (u64)flow->salt << 32 ^ stream) * 0x9fb21c651e98df25ULL;
+	u64 key = (call->head.connection ^ (u64)flow->salt << 32 ^ stream) * SCATTER;
 	u32 place = key >> 52 & (BULK_SLOTS - 1);
 	struct bulk *bulk = map_lookup(MAP(MAP_BULK), &place);
 
@@ -286,7 +292,7 @@ INLINE void frame_head(struct tls_call *call, struct flow *flow, u64 rest)
 	call->kept += n;
 	if (flow->had < FRAME_HEAD)
 		return;
-	flow->left = (flow->head & 0xff) << 16 | (flow->head & 0xff00) | (flow->head >> 16 & 0xff);
+	flow->left = frame_length(flow->head);
 	flow->frames = frame_kept(call, flow, (flow->head >> 40) << 8 | last) ? FRAMES_KEPT : FRAMES_CUT;
 	flow->head = flow->had = 0;
 }
@@ -295,12 +301,10 @@ INLINE void frame_head(struct tls_call *call, struct flow *flow, u64 rest)
 INLINE void frames_found(struct tls_call *call, struct flow *flow)
 {
 	u64 first = 0;
-	u32 length;
 
 	if (call->left < FRAME_HEAD || read_user(&first, sizeof(first), (void *)call->buffer))
 		return;
-	length = (first & 0xff) << 16 | (first & 0xff00) | (first >> 16 & 0xff);
-	if (length > PLAIN_CHUNK || (first >> 24 & 0xff) > FRAME_LAST || first >> 40 & 0xff)
+	if (frame_length(first) > PLAIN_CHUNK || (first >> 24 & 0xff) > FRAME_LAST || first >> 40 & 0xff)
 		return;
 	flow->frames = FRAMES_KEPT;
 	flow->head = flow->had = flow->left = 0;

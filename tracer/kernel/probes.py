@@ -6,8 +6,9 @@ import errno
 import os
 import struct
 import threading
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple, TypeVar
 
 from tracer.errors import HostError, PermissionMissing
 from tracer.kernel.sys import bpf, buffer
@@ -15,10 +16,11 @@ from tracer.records import MapId, Tail
 
 __all__ = (
     "CENSUS", "Behind", "ITERATORS", "LEAVE", "OPTIONAL", "SOCKET_CENSUS", "TAILS", "TRACEPOINTS", "TWINS", "UPROBES", "WITHOUT",
-    "attach", "attach_one", "instructions", "jited", "load", "load_one", "load_uprobe", "probe_features", "read_census", "refusal",
+    "attach", "attach_one", "instructions", "jited", "load", "load_one", "load_uprobe", "on_two_threads", "probe_features", "read_census", "refusal",
     "recursion_misses",
 )
 
+_T = TypeVar("_T")
 _PROG_LOAD, _RAW_TRACEPOINT_OPEN, _OBJ_INFO, _LINK_CREATE, _ITER_CREATE = 5, 17, 15, 28, 33
 _TRACING, _RAW_TP, _ITER = 26, 23, 28  # BPF_PROG_TYPE_TRACING; attach types BPF_TRACE_RAW_TP, BPF_TRACE_ITER
 _KPROBE = 2  # BPF_PROG_TYPE_KPROBE: uprobes are of this type, too
@@ -138,34 +140,45 @@ def _with_maps(code: bytes, fds: Mapping[int, int]) -> bytes:
     return bytes(patched)
 
 
+def on_two_threads(work: Callable[[_T], object], items: Iterable[_T]) -> None:
+    """Calls ``work`` with each item, in their order, until it raises; raises the first error. For work that lets other threads run."""
+    waiting = deque(items)
+    failed: list[Exception] = []
+
+    def each() -> None:
+        while not failed:
+            try:
+                item = waiting.popleft()
+            except IndexError:
+                return
+            try:
+                work(item)
+            except Exception as error:  # whatever it is: an error of a thread must not pass in silence
+                failed.append(error)
+
+    thread = threading.Thread(target=each)
+    thread.start()
+    each()
+    thread.join()
+    if failed:
+        raise failed[0]
+
+
 def load(programs: Mapping[str, bytes], btf_ids: Mapping[str, int], map_fds: Mapping[int, int]) -> dict[str, int]:
     """Loads every probe; returns descriptors by probe name. Raises HostError.
 
     The verifier takes nearly all of the time to start, so two CPUs are used, and the longest programs come first.
     """
     fds: dict[str, int] = {}
-    refused: list[HostError] = []
-    waiting = sorted(programs, key=lambda name: len(programs[name]))
 
-    def load_each() -> None:
-        while True:
-            try:
-                name = waiting.pop()
-            except IndexError:
-                return
-            ready = (name, _with_maps(programs[name], map_fds), btf_ids[name], _ITER if name in ITERATORS else _RAW_TP)
-            try:
-                fds[name] = _prog_load(*ready)
-            except OSError as error:
-                refused.append(_why(ready, error))
-                return
+    def load_it(name: str) -> None:
+        ready = (name, _with_maps(programs[name], map_fds), btf_ids[name], _ITER if name in ITERATORS else _RAW_TP)
+        try:
+            fds[name] = _prog_load(*ready)
+        except OSError as error:
+            raise _why(ready, error) from error
 
-    thread = threading.Thread(target=load_each)
-    thread.start()
-    load_each()
-    thread.join()
-    if refused:
-        raise refused[0]
+    on_two_threads(load_it, sorted(programs, key=lambda name: -len(programs[name])))
     return fds
 
 

@@ -7,7 +7,7 @@ import struct
 import threading
 from collections.abc import Sequence
 
-from tracer.errors import EbtraceError
+from tracer.kernel.probes import on_two_threads
 from tracer.kernel.tracing import Tracing
 from tracer.kernel.uprobes import attach_uprobes
 from tracer.records import MapId, Role
@@ -78,26 +78,10 @@ class Attachments:
 
     def _load(self, functions: Sequence[Function], number: int) -> None:
         """The programs for all of these, on two threads: the verifier takes milliseconds for each, and a process is held still meanwhile."""
-        waiting: list[tuple[str, Role, int]] = []
+        wanted: list[tuple[str, Role, int]] = []
         for role in {Role[function.role.upper()] for function in functions}:
-            waiting += [("free", role, number)] if role == Role.FREE else [("enter", role, 0), ("return", role, number), ("more", role, 0)]
-        failed: list[EbtraceError] = []
-
-        def load_each() -> None:
-            while not failed:
-                try:
-                    self._program(*waiting.pop())
-                except IndexError:
-                    return
-                except EbtraceError as error:
-                    failed.append(error)
-
-        thread = threading.Thread(target=load_each)
-        thread.start()
-        load_each()
-        thread.join()
-        if failed:
-            raise failed[0]
+            wanted += [("free", role, number)] if role == Role.FREE else [("enter", role, 0), ("return", role, number), ("more", role, 0)]
+        on_two_threads(lambda one: self._program(*one), wanted)
 
     def _program(self, what: str, role: Role, number: int) -> int:
         key = what, role | number << 8

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from tracer.tls.elf import PT_NOTE, BadElf, Elf, find
@@ -13,7 +13,7 @@ from tracer.tls.near import inner, nearest
 from tracer.tls.nss import find_operations
 from tracer.tls.symbols import Symbol, lookup
 
-__all__ = ("by_symbol", "is_go", "quick", "with_file")
+__all__ = ("by_symbol", "functions_at", "is_go", "quick", "with_file")
 
 PCLNTAB = (".gopclntab", ".data.rel.ro.gopclntab")  # sections with Go's table of functions
 
@@ -90,8 +90,8 @@ def by_symbol(elf: Elf, local_bytes: int, *, near: bool = False) -> Found | None
     return None
 
 
-def _functions(elf: Elf, addresses: dict[str, int], near: bool) -> tuple[Function, ...]:
-    """By role."""
+def functions_at(elf: Elf, addresses: Mapping[str, int], *, near: bool = False) -> tuple[Function, ...]:
+    """The functions at these addresses, by role."""
     placed = [(role, elf.offset(nearest(elf, at) if near else at)) for role, at in addresses.items() if elf.executable(at)]
     return tuple(Function(role, entry) for role, entry in placed if entry is not None)
 
@@ -111,7 +111,7 @@ def _openssl(elf: Elf, symbols: dict[str, Symbol], near: bool) -> Found:
                 addresses.pop(f"{role}_ex", None)
                 addresses[inside[found[1]]] = found[0]
     version = re.search(r"^libssl(?:-\w+)?\.so\.(\d[\d.]*)$", elf.soname())
-    return Found(library, version[1] if version else "", "symbols", _functions(elf, addresses, near))
+    return Found(library, version[1] if version else "", "symbols", functions_at(elf, addresses, near=near))
 
 
 def _gnutls(elf: Elf, symbols: dict[str, Symbol], near: bool) -> Found:
@@ -122,4 +122,4 @@ def _gnutls(elf: Elf, symbols: dict[str, Symbol], near: bool) -> Found:
     section = elf.section(".rodata")
     texts = elf.read(section.offset, min(section.size, 4 << 20)) if section else b""
     version = re.search(rb"\0(3\.\d+\.\d+)\0", texts)
-    return Found("gnutls", version[1].decode() if version else "", "symbols", _functions(elf, addresses, near))
+    return Found("gnutls", version[1].decode() if version else "", "symbols", functions_at(elf, addresses, near=near))

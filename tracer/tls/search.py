@@ -14,10 +14,10 @@ import sys
 from tracer.tls.boring import find_boring
 from tracer.tls.elf import BadElf, Elf, find
 from tracer.tls.flow import Walker
-from tracer.tls.found import Found, Function, nothing
+from tracer.tls.found import Found, nothing
 from tracer.tls.golang import find_go
 from tracer.tls.openssl import find_openssl
-from tracer.tls.quick import by_symbol, is_go, with_file
+from tracer.tls.quick import by_symbol, functions_at, is_go, with_file
 from tracer.tls.sites import Sites, strings_at
 from tracer.tls.starts import starts_around
 
@@ -64,7 +64,7 @@ def _by_sites(elf: Elf, files: dict[int, str], also: str) -> Found:
         library, version = "openssl", _version(elf)
         addresses, note = find_openssl(sites)
     notes = "; ".join(text for text in (note, also) if text)
-    return _with_returns(elf, Found(library, version, "error sites", _functions(elf, addresses), notes), sites.walker)
+    return _with_returns(elf, Found(library, version, "error sites", functions_at(elf, addresses), notes), sites.walker)
 
 
 def _version(elf: Elf) -> str:
@@ -73,11 +73,6 @@ def _version(elf: Elf) -> str:
         if version:
             return version[1].decode()
     return ""
-
-
-def _functions(elf: Elf, addresses: dict[str, int]) -> tuple[Function, ...]:
-    placed = [(role, elf.offset(address)) for role, address in addresses.items()]
-    return tuple(Function(role, entry) for role, entry in placed if entry is not None)
 
 
 def _with_returns(elf: Elf, found: Found, walker: Walker | None = None) -> Found:

@@ -114,10 +114,12 @@ class TlsWatch:
         self._hear_of_files()
         while self._fresh:
             _, _, place, file, tgid = heappop(self._fresh)
-            image = place.open() if file[:2] not in self._seen else None
+            if file[:2] in self._seen:
+                continue
+            image = place.open()
             if image is not None:
                 self._look_at(image, tgid)
-            elif file[:2] not in self._seen:
+            else:
                 self._forget(file)
             self._hear_of_files()  # one of those may have come meanwhile
 
