@@ -42,8 +42,6 @@ static long (*const read_user_str)(void *to, u32 size, const void *from) = (void
 static long (*const read_kernel_str)(void *to, u32 size, const void *from) = (void *)115;
 static long (*const seq_write)(void *seq, const void *data, u32 size) = (void *)127;
 static long (*const ring_output)(void *ring, void *data, u64 size, u64 flags) = (void *)130;
-static void *(*const ring_reserve)(void *ring, u64 size, u64 flags) = (void *)131;
-static void (*const ring_submit)(void *data, u64 flags) = (void *)132;
 static void *(*const storage_get)(void *map, void *task, void *value, u64 flags) = (void *)156;
 static struct task_struct *(*const current_task)(void) = (void *)158;
 static struct pt_regs *(*const task_regs)(void *task) = (void *)175;
@@ -79,6 +77,25 @@ static struct pt_regs *(*const task_regs)(void *task) = (void *)175;
 #define UNKNOWN(field, value) ({ \
 	*(volatile __typeof__(field) *)&(field) = (value); \
 	*(volatile __typeof__(field) *)&(field); })
+
+/*
+ * for (u32 i = 0; i < most; i++), in which `field` is free just now. The verifier walks what is in it once or twice where it knows
+ * may_goto (Linux 6.9), a jump that some limit of the kernel's own may take: as long as i is any number to it, one round is like another.
+ * Else it walks each round.
+ */
+#if MAY_GOTO
+#define MAY_GO_ON ({ \
+	__label__ enough_, on_; \
+	int more_ = 1; \
+	asm volatile goto("1: .byte 0xe5, 0; .long ((%l[enough_] - 1b - 8) / 8) & 0xffff; .short 0" : : : : enough_); \
+	goto on_; \
+enough_: \
+	more_ = 0; \
+on_:	more_; })
+#define ROUNDS(i, most, field) for (u32 i = UNKNOWN(field, 0); i < (most) && MAY_GO_ON; i++)
+#else
+#define ROUNDS(i, most, field) for (u32 i = 0; i < (most); i++)
+#endif
 
 /* The address that a typed pointer holds: the verifier does not let one be calculated with. */
 #define ADDRESS(pointer) ({ \

@@ -1,76 +1,57 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Plaintext on its way out. Records are of four sizes, so that short pieces leave little air in the ring; the bytes go from the
- * program's memory straight into it. Where there is no BPF ring buffer they take a detour over memory of our own.
+ * Plaintext on its way out: the program's bytes are put behind a head in memory of our own, and go from there, as many as there are.
+ * To reserve room for them in the ring would save that copy; but there a size has to be known beforehand, so air would fill the ring.
  */
 #pragma once
 #include "lanes.h"
 
 #define SENT_LATELY(position, length) (((position) ^ ((position) + (length))) >> 20 ? RB_FORCE_WAKEUP : RB_NO_WAKEUP)
 
-#if TRANSPORT_PERF
-#define CHUNK PLAIN_APART
-#define PIECE(room) ((room) > CHUNK ? CHUNK : (room))
-#define plain_put_with(reader, ctx, top, from, size) ({ \
-	u32 zero_ = 0; \
-	struct apart *a_ = map_lookup(MAP(MAP_APART), &zero_); \
-	u64 kept_ = AT_MOST(size, PLAIN_APART); \
-	ledger_add(LANE_PLAINTEXT, COUNTED); \
-	/* An uprobe can be interrupted by another one on its CPU: the second one has to do without. */ \
-	if (!a_ || a_->taken) { \
-		ledger_add(LANE_PLAINTEXT, LOST); \
-	} else { \
-		a_->taken = 1; \
-		asm volatile("" ::: "memory"); \
-		a_->head = *(top); \
-		if (kept_ && reader(a_->bytes, kept_, (void *)(from))) { \
-			a_->head.flags |= PLAIN_UNREADABLE; \
-			kept_ = 0; \
-		} \
-		a_->head.kept = kept_; \
-		kept_ = AT_MOST(kept_, PLAIN_APART); \
-		lane_send(ctx, MAP_PLAINTEXT, LANE_PLAINTEXT, &a_->head, sizeof(a_->head) + kept_, 0); \
-		asm volatile("" ::: "memory"); \
-		a_->taken = 0; \
-	} })
-#else
-#define CHUNK PLAIN_CHUNK
-#define PIECE(room) ((room) > CHUNK ? CHUNK : (room) > 4096 && (room) <= 3 * 4096 ? 4096 : (room))     /* with little air behind it */
-
-#define PLAIN_TIER(reader, room, top, from, size) ({ \
-	struct rec_plain *r_ = ring_reserve(MAP(MAP_PLAINTEXT), sizeof(struct rec_plain) + (room), 0); \
-	u64 kept_ = AT_MOST(size, room); \
-	if (!r_) { \
-		ledger_add(LANE_PLAINTEXT, LOST); \
-	} else { \
-		*r_ = *(top); \
-		r_->kept = kept_; \
-		if (kept_ && reader(r_ + 1, kept_, (void *)(from))) { \
-			r_->kept = 0; \
-			r_->flags |= PLAIN_UNREADABLE; \
-		} \
-		ring_submit(r_, SENT_LATELY((top)->position, (top)->length)); \
-	} })
-
-#define plain_put_with(reader, ctx, top, from, size) ({ \
-	ledger_add(LANE_PLAINTEXT, COUNTED); \
-	if ((size) > 4096) \
-		PLAIN_TIER(reader, PLAIN_CHUNK, top, from, size); \
-	else if ((size) > 1024) \
-		PLAIN_TIER(reader, 4096, top, from, size); \
-	else if ((size) > 256) \
-		PLAIN_TIER(reader, 1024, top, from, size); \
-	else if (size) \
-		PLAIN_TIER(reader, 256, top, from, size); \
-	else \
-		PLAIN_TIER(reader, 8, top, from, size); \
-	})
-#endif
-
-/* One record with up to CHUNK bytes of the program's memory. */
-INLINE void plain_put(void *ctx, struct rec_plain *head, u64 from, u64 size)
+/* Memory of the tracepoints' own: nothing puts them aside. */
+INLINE struct apart *apart_at(u32 index)
 {
-	plain_put_with(read_user, ctx, head, from, size);
+	return map_lookup(MAP(MAP_APART), &index);
+}
+
+/*
+ * Memory that nobody on this CPU is using, or 0. An uprobe may be put aside for another task's, which finds the next one.
+ * Adding and looking, and not one exchange, since before Linux 5.12 there is none: whoever adds meanwhile makes both go on to the next.
+ */
+INLINE struct apart *apart_take(void)
+{
+#pragma clang loop unroll(disable)
+	for (u32 i = 1; i < APARTS; i++) {
+		struct apart *a = apart_at(i);
+
+		if (!a)
+			break;
+		__sync_fetch_and_add(&a->taken, 1);
+		if (*(volatile u64 *)&a->taken == 1)
+			return a;
+		__sync_fetch_and_add(&a->taken, -1);
+	}
+	return 0;
+}
+
+/* One record with up to PLAIN_CHUNK bytes of the program's memory. */
+INLINE void plain_put(void *ctx, struct apart *a, struct rec_plain *head, u64 from, u64 size)
+{
+	u64 kept = AT_MOST(size, PLAIN_CHUNK);
+
+	ledger_add(LANE_PLAINTEXT, COUNTED);
+	if (!a) {
+		ledger_add(LANE_PLAINTEXT, LOST);
+		return;
+	}
+	a->head = *head;
+	if (kept && read_user(a->bytes, kept, (void *)from)) {
+		a->head.flags |= PLAIN_UNREADABLE;
+		kept = 0;
+	}
+	a->head.kept = kept;
+	kept = AT_MOST(kept, PLAIN_CHUNK);
+	lane_send(ctx, MAP_PLAINTEXT, LANE_PLAINTEXT, &a->head, sizeof(a->head) + kept, SENT_LATELY(head->position, head->length));
 }
 
 #define HTTP2_CLIENT 0x5448202a20495250ULL     /* "PRI * HT", the first of 24 bytes: RFC 9113, 3.4 */

@@ -25,7 +25,7 @@
 #define WAKE_STRINGS 1024          /* strings of a CPU between two wake-ups */
 #define STRING_SLOTS 3             /* argument slots of a syscall record */
 #define PLAIN_CHUNK 16384          /* bytes of plaintext in one record; also the most that TLS has in one */
-#define PLAIN_APART 8064           /* the same where records go through memory of our own (perf buffers) */
+#define APARTS 4                   /* places to put plaintext together, of a CPU: one for tracepoints, the others for uprobes that put each other aside */
 #define PLAIN_SMALL 4096           /* pieces up to this size are kept beyond the limit for bulk: what streams in small pieces is text */
 #define HELLO_BYTES 4096           /* the first bytes of a TLS connection, each way, that are kept: names and versions stand in them */
 #define BULK_SLOTS 4096            /* a power of two */
@@ -63,7 +63,7 @@ enum map_id {
 	MAP_TLS_CALLS,             /* LRU hash: thread or goroutine, and direction -> struct tls_call */
 	MAP_TLS_ENDS,              /* LRU hash: struct tls_key -> struct stream */
 	MAP_IMAGES_SEEN,           /* LRU hash: struct image_key -> u8, files that MAP_IMAGES has told of */
-	MAP_APART,                 /* per-CPU array[1]: struct apart */
+	MAP_APART,                 /* per-CPU array[APARTS]: struct apart */
 	MAP_TLS_TAILS,             /* program array, by enum role: what on_tls_return goes on to */
 	MAP_BULK,                  /* array[BULK_SLOTS]: struct bulk */
 };
@@ -491,11 +491,11 @@ struct tls_call {
 	struct rec_plain head;
 };
 
-/* Where an uprobe puts records together that go to a perf buffer. It may be interrupted by another one on its CPU. */
+/* Where plaintext is put together. */
 struct apart {
-	u64 taken;
+	u64 taken;                 /* by how many; 1: by one, whose it is */
 	struct rec_plain head;
-	u8 bytes[PLAIN_APART];
+	u8 bytes[PLAIN_CHUNK];
 };
 
 struct sock_state {

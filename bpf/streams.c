@@ -92,6 +92,7 @@ struct work {
 	u64 left;                  /* of all that the call moved */
 	u32 index;                 /* of the next vector */
 	u32 count;                 /* of heads */
+	u32 rounds;
 	struct rec_plain head;
 	u32 heads[HEADS];
 };
@@ -127,15 +128,15 @@ PROBE(on_plain)(u64 *ctx)
 	if (!w)
 		return 0;
 #pragma clang loop unroll(disable)
-	for (u32 i = 0; i < STEPS; i++) {
+	ROUNDS(i, STEPS, w->rounds) {
 		u64 n;
 
 		if (!more(w))
 			break;
-		n = PIECE(w->room);
+		n = w->room > PLAIN_CHUNK ? PLAIN_CHUNK : w->room;
 		w->head.length = n;
 		if (n)
-			plain_put(ctx, &w->head, w->at, n);
+			plain_put(ctx, apart_at(0), &w->head, w->at, n);
 		w->head.position += n;
 		past(w, n);
 	}
@@ -143,7 +144,7 @@ PROBE(on_plain)(u64 *ctx)
 		tail_call(ctx, MAP(MAP_TAILS), TAIL_PLAIN);
 	if (w->left) {
 		w->head.length = w->left;
-		plain_put(ctx, &w->head, 0, 0);
+		plain_put(ctx, apart_at(0), &w->head, 0, 0);
 	}
 	return 0;
 }
@@ -174,7 +175,9 @@ INLINE void send_heads(void *ctx, struct work *w, u32 length)
 {
 	w->head.kind = PLAIN_WIRE;
 	w->head.length = length;
-	plain_put_with(read_kernel, ctx, &w->head, (u64)w->heads, AT_MOST(w->count, HEADS) * sizeof(u32));
+	w->head.kept = AT_MOST(w->count, HEADS) * sizeof(u32);
+	ledger_add(LANE_PLAINTEXT, COUNTED);
+	lane_send(ctx, MAP_PLAINTEXT, LANE_PLAINTEXT, &w->head, sizeof(w->head) + AT_MOST(w->head.kept, sizeof(w->heads)), RB_NO_WAKEUP);
 	w->count = 0;
 }
 
@@ -188,7 +191,7 @@ PROBE(on_wire)(u64 *ctx)
 		return 0;
 	flow = flow_of(watched, w->message.sends);
 #pragma clang loop unroll(disable)
-	for (u32 i = 0; i < HEAD_STEPS; i++) {
+	ROUNDS(i, HEAD_STEPS, w->rounds) {
 		u64 n, place;
 
 		if (flow->had >= TLS_HEAD || !more(w))
@@ -240,7 +243,7 @@ INLINE void send_hello(void *ctx, struct work *w)
 	n = w->room > HELLO_BYTES ? HELLO_BYTES : w->room;
 	w->head.kind = PLAIN_HELLO;
 	w->head.length = n;
-	plain_put(ctx, &w->head, w->at, n);
+	plain_put(ctx, apart_at(0), &w->head, w->at, n);
 	w->at = at;
 	w->room = room;
 	w->left = left;
@@ -297,7 +300,7 @@ PROBE(on_stream)(u64 *ctx)
 	if (!known) {                      /* the other side has ended */
 		w->head.kind = PLAIN_SOCKET;
 		if (watched->kind == WATCH_PLAIN)
-			plain_put(ctx, &w->head, 0, 0);
+			plain_put(ctx, apart_at(0), &w->head, 0, 0);
 		return 0;
 	}
 	if (watched->kind == WATCH_TLS) {

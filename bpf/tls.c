@@ -170,15 +170,25 @@ INLINE void tls_head(struct rec_plain *head, struct task_state *s, struct tls_ke
 	head->library = given() >> 8;
 }
 
+/* Like plain_put, with memory that no other probe here is using. */
+INLINE void plain_put_apart(struct pt_regs *regs, struct rec_plain *head, u64 from, u64 size)
+{
+	struct apart *a = apart_take();
+
+	plain_put(regs, a, head, from, size);
+	if (a)
+		__sync_fetch_and_add(&a->taken, -1);
+}
+
 /* Sends the next piece of a call. */
 INLINE void tls_piece(struct pt_regs *regs, struct tls_call *call)
 {
-	u64 n = call->kept > CHUNK ? CHUNK : call->kept, length = call->kept > CHUNK ? CHUNK : call->span;
+	u64 n = call->kept > PLAIN_CHUNK ? PLAIN_CHUNK : call->kept, length = call->kept > PLAIN_CHUNK ? PLAIN_CHUNK : call->span;
 
 	call->head.length = length;
 	call->left -= length;
 	call->head.flags = call->left ? call->head.flags | PLAIN_MORE : call->head.flags & ~PLAIN_MORE;
-	plain_put(regs, &call->head, call->buffer, n);
+	plain_put_apart(regs, &call->head, call->buffer, n);
 	call->head.position += length;
 	call->buffer += length;
 	call->kept -= n;
@@ -378,7 +388,7 @@ PROBE(on_tls_free)(struct pt_regs *regs)
 	map_delete(MAP(MAP_TLS_ENDS), &key);
 	tls_head(&head, s, &key);
 	head.kind = PLAIN_FREED;
-	plain_put(regs, &head, 0, 0);
+	plain_put_apart(regs, &head, 0, 0);
 	return 0;
 }
 

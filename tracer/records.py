@@ -9,9 +9,9 @@ from __future__ import annotations
 from enum import IntEnum, IntFlag
 
 __all__ = (
-    "ARGV_BYTES", "BULK", "BULK_SLOTS", "CALL_SHIFT", "CONTROL", "CallFlag", "CensusKind", "DURATION_MASK", "FLAGS_SHIFT", "GATE",
+    "APARTS", "ARGV_BYTES", "BULK", "BULK_SLOTS", "CALL_SHIFT", "CONTROL", "CallFlag", "CensusKind", "DURATION_MASK", "FLAGS_SHIFT", "GATE",
     "HISTOGRAM_BUCKETS", "HISTOGRAM_SHIFT", "IMAGE_KEY", "IMAGE_RECORD", "LANES", "LANE_COUNT", "LIFECYCLE_FIELDS", "Lane", "LifeKind", "MARK",
-    "MapId", "PATH_BYTES", "PAYLOAD_BYTES", "PAYLOAD_FIELDS", "PLAIN_APART", "PLAIN_CHUNK", "PLAIN_HEAD", "PLAN", "PayloadFlag", "PlainFlag",
+    "MapId", "PATH_BYTES", "PAYLOAD_BYTES", "PAYLOAD_FIELDS", "PLAIN_CHUNK", "PLAIN_HEAD", "PLAN", "PayloadFlag", "PlainFlag",
     "PlainKind", "PlanFlag", "Role", "SAMPLE_FIELDS", "SCRATCH_HEAD", "SOCKET_FIELDS", "SOCKET_RECORD", "SOCK_STATE", "STREAM", "STRING_HEAD",
     "SYSCALL_FIELDS", "SYSNO_COMPAT", "SYSNO_LIMIT", "SYSNO_MASK", "SYSNO_UNKNOWN", "SYSNO_URING", "ShareFlag", "SlotKind", "SocketKind",
     "StateFlag", "StringFlag", "TASK_STATE", "TLS_CALL", "TLS_KEY", "TOTALS_FIELDS", "TOTALS_KEY", "Tail", "URING_STATE", "WATCHED", "WatchKind",
@@ -325,7 +325,7 @@ SOCK_STATE = "<QII"
 # struct rec_plain, the part before the bytes, in struct's notation: at_ns, start_ns, connection, sock, position, proc, tid, length, kept, fd, kind,
 # flags, library, pad
 PLAIN_HEAD = "<QQQQQIIIIiHHII"
-PLAIN_CHUNK, PLAIN_APART = 16384, 8064
+PLAIN_CHUNK, APARTS = 16384, 4
 
 # struct stream: position, bulk, head, had, left, quiet, frames, salt for each direction, turn, flags
 STREAM = "QQQIIQII" * 2 + "II"

@@ -13,10 +13,8 @@ from tracer.kernel.shapes import shapes
 from tracer.kernel.sys import arch, possible_cpus
 
 _JUMPS, _CALL, _EXIT, _ALWAYS = (5, 6), 0x80, 0x90, 0x00
-_FEATURES = {
-    "new": dict.fromkeys(("task_storage", "task_regs", "uring", "uring_cqe"), True),
-    "5.10": dict.fromkeys(("task_storage", "task_regs", "uring", "uring_cqe"), False),
-}
+_VARYING = ("task_storage", "task_regs", "uring", "uring_cqe")
+_FEATURES = {"6.8": dict.fromkeys(_VARYING, True), "5.10": dict.fromkeys(_VARYING, False)}
 
 
 def back_edges(code: bytes) -> list[tuple[int, int]]:
@@ -62,7 +60,8 @@ def test_the_search_finds_them() -> None:
 @pytest.mark.parametrize("kernel", _FEATURES)
 @pytest.mark.parametrize("transport", ["ring", "perf"])
 def test_only_jumps_lead_back(kernel: str, transport: str) -> None:
+    """Kernels that know may_goto take any way back."""
     btf = KernelBtf()
-    programs = Compilation(flags("full", transport, _FEATURES[kernel], possible_cpus()), shapes(btf, arch())).programs()
+    programs = Compilation(flags("full", transport, _FEATURES[kernel] | {"may_goto": False}, possible_cpus()), shapes(btf, arch())).programs()
     assert "on_data" in programs
     assert {name: edges for name, code in programs.items() if (edges := back_edges(code))} == {}

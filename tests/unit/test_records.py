@@ -92,7 +92,7 @@ def test_enumerations_agree(ask, prefix: str, enum) -> None:
 
 def test_constants_agree(ask) -> None:
     names = ["PATH_BYTES", "ARGV_BYTES", "HISTOGRAM_BUCKETS", "HISTOGRAM_SHIFT", "SYSNO_LIMIT", "SYSNO_COMPAT", "SYSNO_UNKNOWN",
-             "SYSNO_URING", "PAYLOAD_BYTES", "STATE_SLOTS", "PLAIN_CHUNK", "PLAIN_APART", "BULK_SLOTS"]
+             "SYSNO_URING", "PAYLOAD_BYTES", "STATE_SLOTS", "PLAIN_CHUNK", "APARTS", "BULK_SLOTS"]
     assert [getattr(records, name) for name in names] == ask(names)
     assert [len(records.LANES)] == ask(["LANES"])
     assert ask(["sizeof(struct rec_syscall)", "sizeof(struct rec_lifecycle)"]) == [SYSCALL_RECORD, LIFECYCLE_RECORD]

@@ -40,6 +40,7 @@ def flags(mode: str, transport: str, features: dict[str, bool], cpus: int) -> li
         "PAGE_BYTES": os.sysconf("SC_PAGE_SIZE"),
         "TASK_STORAGE": int(features["task_storage"]),
         "HAVE_TASK_REGS": int(features["task_regs"]),
+        "MAY_GOTO": int(features["may_goto"]),
         "TRANSPORT_PERF": int(transport == "perf"),
         "DETAIL": int(mode == "full"),
         "COUNTS_ONLY": int(mode == "counts"),

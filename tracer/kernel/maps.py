@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from tracer.kernel.sys import bpf, bpf_in_place, buffer
 from tracer.records import (
+    APARTS,
     ARGV_BYTES,
     BULK,
     BULK_SLOTS,
@@ -20,7 +21,7 @@ from tracer.records import (
     LANE_COUNT,
     LANES,
     MARK,
-    PLAIN_APART,
+    PLAIN_CHUNK,
     PLAIN_HEAD,
     PLAN,
     SCRATCH_HEAD,
@@ -193,7 +194,7 @@ def map_plans(cpus: int, *, task_storage: bool, perf: bool, ring_bytes: dict[str
         MapId.TLS_ENDS: MapPlan(_LRU_HASH, struct.calcsize(TLS_KEY), struct.calcsize("<" + STREAM), _TLS_ENDS),
         MapId.BULK: MapPlan(_ARRAY, 4, struct.calcsize(BULK), BULK_SLOTS),
         MapId.IMAGES_SEEN: MapPlan(_LRU_HASH, struct.calcsize(IMAGE_KEY), 1, _IMAGES),
-        MapId.APART: MapPlan(_PERCPU_ARRAY, 4, 8 + struct.calcsize(PLAIN_HEAD) + PLAIN_APART, 1, percpu=True),
+        MapId.APART: MapPlan(_PERCPU_ARRAY, 4, 8 + struct.calcsize(PLAIN_HEAD) + PLAIN_CHUNK, APARTS, percpu=True),
         MapId.URING: MapPlan(_HASH, 8, struct.calcsize(URING_STATE), _OPERATIONS),
     }
     for lane in LANES:
