@@ -13,30 +13,31 @@ PROBE(on_socket)(u64 *ctx)
 {
 	struct task_state *s = current_state();
 	struct plan *plan = s ? plan_of(s->sysno) : 0;
-	struct rec_socket r = {};
+	struct rec_socket *r = workbench();
 	struct file *file;
 	struct sock *sk;
 	u64 result = ctx[1];
 
 	asm volatile("" : "+r"(result));   /* else the compiler picks between addresses in ctx */
-	if (!plan)
+	if (!plan || !r)
 		return 0;
-	r.result = result;
-	r.fd = plan->tail == TAIL_SOCKET ? (s32)ARGUMENT_0((struct pt_regs *)ctx[0]) : r.result;
-	file = file_of(r.fd);
+	__builtin_memset(r, 0, sizeof(*r));
+	r->result = result;
+	r->fd = plan->tail == TAIL_SOCKET ? (s32)ARGUMENT_0((struct pt_regs *)ctx[0]) : r->result;
+	file = file_of(r->fd);
 	if (!file)
 		return 0;
-	sk = file_fill(&r, file);
+	sk = file_fill(r, file);
 	if (!sk && plan->tail != TAIL_PASSED)
 		return 0;
-	r.at_ns = clock_ns();
-	r.kind = plan->tail == TAIL_PASSED ? SOCK_PASSED : SOCK_BOUND;
-	r.proc = s->proc;
-	r.tid = s->tid;
-	r.call = s->sysno;
+	r->at_ns = clock_ns();
+	r->kind = plan->tail == TAIL_PASSED ? SOCK_PASSED : SOCK_BOUND;
+	r->proc = s->proc;
+	r->tid = s->tid;
+	r->call = s->sysno;
 	if (sk)
-		describe(ctx, &r, file, sk);
-	socket_send(ctx, &r);
+		describe(ctx, r, file, sk);
+	socket_send(ctx, r);
 	return 0;
 }
 

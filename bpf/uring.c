@@ -177,34 +177,35 @@ PROBE(on_uring_socket)(u64 *ctx)
 	struct io_kiocb *req = (void *)ctx[1];
 	struct uring_state *u = workbench();
 	struct cqe cqe = cqe_of(ctx);
-	struct rec_socket r = {};
+	struct rec_socket *r = (void *)(u + 1);
 	struct file *file;
 	struct sock *sk;
 	u32 opcode;
 
 	if (!u)
 		return 0;
+	__builtin_memset(r, 0, sizeof(*r));
 	opcode = u->sysno - SYSNO_URING;
 	if (opcode == OP_ACCEPT || opcode == OP_SOCKET) {
 		if (cqe.res < 0 || (u32)u->slots[1] || !runs_here(u))
 			return 0;          /* no descriptor, a registered file, or whoever runs here has other descriptors */
-		r.fd = cqe.res;
-		file = file_of(r.fd);
+		r->fd = cqe.res;
+		file = file_of(r->fd);
 	} else {
-		r.fd = u->slots[0] >> 32 ? -1 : (s32)u->slots[0];
+		r->fd = u->slots[0] >> 32 ? -1 : (s32)u->slots[0];
 		file = req ? READ(req, file) : 0;
 	}
-	sk = file ? file_fill(&r, file) : 0;
+	sk = file ? file_fill(r, file) : 0;
 	if (!sk)
 		return 0;
-	r.at_ns = clock_ns();
-	r.kind = SOCK_BOUND;
-	r.proc = u->proc;
-	r.tid = u->tid;
-	r.call = u->sysno;
-	r.result = cqe.res;
-	describe(ctx, &r, file, sk);
-	socket_send(ctx, &r);
+	r->at_ns = clock_ns();
+	r->kind = SOCK_BOUND;
+	r->proc = u->proc;
+	r->tid = u->tid;
+	r->call = u->sysno;
+	r->result = cqe.res;
+	describe(ctx, r, file, sk);
+	socket_send(ctx, r);
 	return 0;
 }
 #endif

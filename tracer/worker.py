@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from tracer.errors import EbtraceError
 from tracer.kernel.cost import bpf_ns_per_call
@@ -47,23 +47,11 @@ _SNAPSHOT_S = 5.0  # the longest that the end of a session waits for the snapsho
 _WORTH_MEASURING_NS = 10_000_000_000  # sessions shorter than this use the cost that was measured here before, if it was
 
 
-class _Ready(NamedTuple):
-    """Probes that are loaded, and the process that looks for TLS libraries with them."""
-
-    tracing: Tracing
-    image: dict[str, Any]
-    watch: WatchLink | None
-
-    def discard(self) -> None:
-        if self.watch is not None:
-            self.watch.end()
-        self.tracing.close()
-
-
 class _Session:
     """One trace, from the "start" message to "done"."""
 
-    def __init__(self, link: Link, order: Message, front: int, ready: _Ready | None) -> None:
+    def __init__(self, link: Link, order: Message, front: int, loaded: Callable[[], Loaded | None]) -> None:
+        """``loaded`` waits for the usual probes; what can be done before them is, since they are the last to be there."""
         self._link, self._order, self._front = link, order, front
         self._begun_ns = order.get("begun_ns") or time.clock_gettime_ns(time.CLOCK_MONOTONIC)
         self._pids: list[int] = order.get("pids") or [order["pid"]]
@@ -71,22 +59,14 @@ class _Session:
         self._asked_to_end = False
         self._unreadable = 0
         signal.signal(signal.SIGTERM, self._end)  # as at a shutdown: the session is finished
-        sizes = ring_bytes(order["transport"], order.get("ring_mb"), order.get("max_body") or 0)
-        usual = (order["mode"], order["transport"]) == USUAL and sizes == ring_bytes(USUAL[1], None)
-        self._cached = True
-        if ready and not usual:
-            ready.discard()
-            ready = None
-        if ready:
-            self._tracing, self._probes, self._watch = ready
-        else:
-            self._probes, self._cached = image(order["mode"], order["transport"])
-            self._tracing, self._watch = Tracing(self._probes, sizes), None
         self._plans = plans(arch(), order.get("expression") or "", order.get("sample") or 1, names=order["mode"] == "full")
+        sizes = ring_bytes(order["transport"], order.get("ring_mb"), order.get("max_body") or 0)
+        self._tracing, self._probes, self._cached = _ready(order, sizes, loaded)
         self._tracing.plan(self._plans, SLOW_NS, Plaintext.bulk(order.get("max_body") or 0))
         self._sizes = sizes
         self._lanes = open_lanes(self._tracing, sizes)
-        if self._watch is None and order["mode"] == "full":
+        self._watch: WatchLink | None = None
+        if order["mode"] == "full":  # forked while no other thread is running
             buffers = self._lanes.images if isinstance(self._lanes.images, PerfStrings) else None
             self._watch = WatchLink(self._tracing, sizes["images"], [link.fileno(), order["fd"]], buffers,
                                     uretprobes=self._probes["features"]["uretprobes"])
@@ -265,27 +245,28 @@ def _failure(error: BaseException) -> Message:
             "remedy": "please report it", "status": 1}
 
 
-def _get_ready(connection: socket.socket, loaded: Callable[[], Loaded | None]) -> _Ready | None:
-    """The usual probes, and the process that watches for TLS libraries: forked when no other thread is running any more."""
+def _ready(order: Message, sizes: dict[str, int], loaded: Callable[[], Loaded | None]) -> tuple[Tracing, dict[str, Any], bool]:
+    """The probes that the order asks for, their image, and whether that was in the cache. Raises HostError."""
     early = loaded()
-    if early is None:
-        return None
-    sizes, features = ring_bytes(USUAL[1], None), early.image["features"]
-    return _Ready(*early, WatchLink(early.tracing, sizes["images"], [connection.fileno()], uretprobes=features["uretprobes"]))
+    if early is not None:
+        if (order["mode"], order["transport"]) == USUAL and sizes == ring_bytes(USUAL[1], None):
+            return early.tracing, early.image, True
+        early.tracing.close()
+    probes, cached = image(order["mode"], order["transport"])
+    tracing = Tracing(probes, sizes)
+    tracing.load()
+    return tracing, probes, cached
 
 
 def serve(connection: socket.socket, loaded: Callable[[], Loaded | None]) -> int:
     """Traces as the front orders, with the probes that were ``loaded`` early; returns the exit status of the worker process."""
     os.environ["OPENBLAS_NUM_THREADS"] = "1"  # NumPy would start a thread for every core, and multiplies nothing here
     link = Link(connection)
-    ready = _get_ready(connection, loaded)
     order = link.wait()
     if order is None or order.get("do") != "start":
-        if ready:
-            ready.discard()
         return 1
     try:
-        session = _Session(link, order, peer(connection)[0], ready)
+        session = _Session(link, order, peer(connection)[0], loaded)
     except EbtraceError as error:
         link.send(_failure(error))
         return error.status

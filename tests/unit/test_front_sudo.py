@@ -14,7 +14,7 @@ import pytest
 
 from tests.unit.front_fake import SESSION
 from tests.unit.front_support import FAKE, LIVE, Terminal, until
-from tracer.target import privilege
+from tracer.target import rights
 
 ROOT = Path(__file__).parents[2]
 NOBODY = 65534
@@ -271,7 +271,7 @@ def test_an_identity_is_borrowed_and_given_back(shared):
 def test_capabilities_instead_of_root(capabilities, may):
     if shutil.which("setpriv") is None:
         pytest.skip("setpriv, which hands out the capabilities, is not installed")
-    script = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from tracer.target.privilege import can_trace, capable; print(can_trace(), capable(39))"
+    script = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from tracer.target.rights import can_trace, capable; print(can_trace(), capable(39))"
     sets = [f"--inh-caps={capabilities}", f"--ambient-caps={capabilities}"] if capabilities else []
     command = ["setpriv", f"--reuid={NOBODY}", "--clear-groups", *sets, sys.executable, "-c", script]
     result = subprocess.run(command, capture_output=True, text=True, timeout=20)
@@ -280,7 +280,7 @@ def test_capabilities_instead_of_root(capabilities, may):
 
 def test_root_may_trace_without_being_asked_which_capabilities(monkeypatch):
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    assert privilege.can_trace()
+    assert rights.can_trace()
 
 
 @needs_root

@@ -1,6 +1,7 @@
 """The command line of ebtrace: one module per subcommand, imported only when that subcommand is typed.
 
 `main` is the only place that catches errors: one line says what failed, one what to do, and the exit status is the error's.
+For a trace it forks the worker first of all; until then it loads nothing that can wait.
 """
 
 from __future__ import annotations
@@ -9,11 +10,12 @@ import os
 import sys
 from collections.abc import Sequence
 
-from tracer.commands._later import put_off_inspect
-from tracer.commands._workers import Prepare, prepare
-from tracer.errors import EbtraceError
-from tracer.target.signals import Interrupted
-from tracer.target.terminal import say
+from tracer.commands._fork import fork, live_early
+from tracer.target.rights import can_trace
+
+TYPE_CHECKING = False  # as typing has it, which takes as long to load as the fork saves
+if TYPE_CHECKING:
+    from tracer.commands._workers import Prepare, StartWorker
 
 __all__ = ("entry", "main")
 
@@ -32,13 +34,32 @@ def entry() -> None:
     os._exit(status)  # taking the interpreter apart would only keep the user's prompt waiting for 5 ms more
 
 
-def main(argv: Sequence[str], prepare: Prepare = prepare) -> int:
+def _prepare() -> StartWorker:
+    """A worker that can be forked is, so that it loads its modules while the front loads its own and parses its words.
+
+    Should the command line turn out to be wrong, the worker finds its socket ended before any "start", and leaves.
+    """
+    forked = fork(live_early) if can_trace() else None
+    from tracer.commands._workers import forked_worker, sudo_worker
+
+    if forked is None:
+        return sudo_worker
+    worker = forked_worker(*forked)
+    return lambda: worker
+
+
+def main(argv: Sequence[str], prepare: Prepare = _prepare) -> int:
     """Runs one command line (without the program's name) and returns the exit status. ``prepare`` readies the worker; tests give their own."""
     _occupy_standard_descriptors()
     words = list(argv)
     if words and words[0].startswith("-") and words[0] not in ("--help", "-h", "--version", "-V"):
         words.insert(0, "attach")  # ebtrace -p PID
     start = prepare() if words and words[0] in _TRACING else None
+    from tracer.commands._later import put_off_inspect
+    from tracer.errors import EbtraceError
+    from tracer.target.signals import Interrupted
+    from tracer.target.terminal import say
+
     try:
         put_off_inspect()
         from tracer.commands._cli import run_command  # click: after the worker's fork, which neither needs it nor waits for it

@@ -8,8 +8,9 @@ import stat
 import time
 from collections.abc import Callable, Sequence
 
+from tracer.commands._fork import BEGUN_NS
 from tracer.commands._settings import Settings
-from tracer.commands._workers import BEGUN_NS, Worker
+from tracer.commands._workers import Worker
 from tracer.errors import EbtraceError, HostError, SessionError, UsageError
 from tracer.link import Message
 from tracer.target.privilege import Identity, acting_as

@@ -1,4 +1,4 @@
-"""Gets the privileged half going: a fork of this process when it may trace, else a process started through sudo."""
+"""The privileged half as the front has it: a fork of this process when it may trace, else a process started through sudo."""
 
 from __future__ import annotations
 
@@ -9,20 +9,19 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 
+from tracer.commands._fork import fork
 from tracer.errors import EbtraceError, PermissionMissing
 from tracer.link import Link, detach, peer
-from tracer.target.privilege import can_trace
 from tracer.target.signals import Interrupted
 from tracer.target.terminal import suspend
 
-__all__ = ("BEGUN_NS", "Prepare", "StartWorker", "Worker", "fork_worker", "prepare", "sudo_worker")
+__all__ = ("Prepare", "StartWorker", "Worker", "fork_worker", "forked_worker", "live", "sudo_worker")
 
 _JOIN_LIMIT_S = 20.0  # from sudo's consent to the worker's connection; typing the password has no limit but sudo's own
 _TICK_MS = 20  # how late sudo's end may be noticed
 _ROOT_REMEDY = "run it as root, or give this user the rights that `ebtrace doctor` lists"
-
-BEGUN_NS = time.monotonic_ns() - time.process_time_ns()  # when this process was started: up to here it has done nothing but compute
 
 
 class Worker:
@@ -49,33 +48,26 @@ StartWorker = Callable[[], Worker]
 Prepare = Callable[[], StartWorker]
 
 
-def prepare() -> StartWorker:
-    """Called first of all in `main`: a worker that can be forked is, so that it loads its modules while the front parses its own words.
-
-    Should the command line turn out to be wrong, the worker finds its socket ended before any "start", and leaves.
-    """
-    if not can_trace():
-        return sudo_worker
-    worker = fork_worker(_serve)
-    return lambda: worker
+def forked_worker(pid: int, connection: int) -> Worker:
+    """The worker that `_fork.fork` has forked."""
+    return Worker(Link(socket.socket(fileno=connection)), pid, child=True)
 
 
 def fork_worker(serve: Callable[[socket.socket], int]) -> Worker:
     """Forks a process that runs ``serve`` on its end of a socket pair."""
-    ours, theirs = socket.socketpair()
-    pid = os.fork()
-    if pid:
-        theirs.close()
-        return Worker(Link(ours), pid, child=True)
-    status = EbtraceError.status
+    return forked_worker(*fork(partial(live, serve)))
+
+
+def live(serve: Callable[[socket.socket], int], connection: int) -> int:
+    """In the forked process: runs ``serve``; returns the exit status."""
+    link = socket.socket(fileno=connection)
+    detach()
     try:
-        ours.close()
-        detach()
-        status = serve(theirs)
+        return serve(link)
     except Exception as error:  # its stderr is /dev/null: an error nobody foresaw is told through the socket, in place of a traceback
-        Link(theirs).send({"is": "failed", "message": f"the tracer failed: {_where(error)}", "remedy": "", "status": status})
-    finally:
-        os._exit(status)
+        status = EbtraceError.status
+        Link(link).send({"is": "failed", "message": f"the tracer failed: {_where(error)}", "remedy": "", "status": status})
+        return status
 
 
 def sudo_worker(module: str = "tracer.worker", worker_uid: int = 0, patience_s: float = _JOIN_LIMIT_S) -> Worker:
@@ -101,15 +93,6 @@ def sudo_worker(module: str = "tracer.worker", worker_uid: int = 0, patience_s: 
         if os.path.exists(path):
             os.unlink(path)
         os.rmdir(folder)
-
-
-def _serve(connection: socket.socket) -> int:
-    from tracer.kernel.early import load_early
-
-    loaded = load_early()
-    from tracer.worker import serve
-
-    return serve(connection, loaded)
 
 
 def _await_worker(listener: socket.socket, sudo: int, worker_uid: int, patience_s: float) -> Worker:

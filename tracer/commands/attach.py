@@ -12,8 +12,9 @@ from tracer.commands._settings import Settings, settings, tracing_options
 from tracer.commands._tracing import Output, Tracer, report_ready
 from tracer.commands._workers import StartWorker
 from tracer.errors import EbtraceError, UsageError
-from tracer.target.privilege import caller, can_trace
+from tracer.target.privilege import caller
 from tracer.target.process import check, command_line, folder, name
+from tracer.target.rights import can_trace
 from tracer.target.signals import ASKING_TO_END, Watch
 from tracer.target.terminal import ProgressLine
 

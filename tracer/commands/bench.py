@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tracer.errors import EbtraceError, PermissionMissing
-from tracer.target.privilege import can_trace
+from tracer.target.rights import can_trace
 
 if TYPE_CHECKING:
     from rich.text import Text

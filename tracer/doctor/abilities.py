@@ -19,7 +19,7 @@ from tracer.kernel.sys import possible_cpus
 from tracer.kernel.uprobes import attach_to_oneself, uprobe_multi_works, uretprobes_are_safe
 from tracer.records import LANES, MapId
 from tracer.stream.lanes import ring_bytes
-from tracer.target.privilege import can_trace
+from tracer.target.rights import can_trace
 
 __all__ = ("abilities",)
 

@@ -12,7 +12,7 @@ from tracer.doctor.checks import Capability, Check
 from tracer.errors import CompilerMissing, HostError
 from tracer.kernel.sys import arch
 from tracer.syscalls.names import table_name
-from tracer.target.privilege import CAP_BPF, CAP_PERFMON, CAP_SYS_ADMIN, CAP_SYS_PTRACE, can_trace, capable
+from tracer.target.rights import CAP_BPF, CAP_PERFMON, CAP_SYS_ADMIN, CAP_SYS_PTRACE, can_trace, capable
 
 __all__ = ("SUDO_DOCTOR", "bcc", "kernel", "namespace", "others", "rights", "settings", "sudo")
 

@@ -15,7 +15,7 @@ from tracer.kernel.probes import WITHOUT
 from tracer.kernel.sys import arch
 from tracer.records import PLAN, SYSNO_LIMIT, PlanFlag
 from tracer.syscalls.names import number
-from tracer.target.privilege import can_trace
+from tracer.target.rights import can_trace
 
 __all__ = ("probes_cached", "self_test")
 

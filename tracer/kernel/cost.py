@@ -51,6 +51,7 @@ def added_ns(probes: dict[str, Any], plans: bytes, look: Callable[[Trial], None]
     sysno = number(arch(), "getppid")
     assert sysno is not None
     tracing = Tracing(probes, _RING_BYTES)
+    tracing.load()
     try:
         lanes = _lanes(tracing)
         tracing.plan(_with_traced(plans, sysno), _NEVER_SLOW_NS)

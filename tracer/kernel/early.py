@@ -1,4 +1,4 @@
-"""Loads the usual probes at once, on a thread beside whatever else is being imported: the kernel's verifier takes most of a start."""
+"""Loads the usual probes first of all, before anything else is imported: the kernel's verifier takes most of a start."""
 
 from __future__ import annotations
 
@@ -26,23 +26,34 @@ class Loaded(NamedTuple):
 
 
 def load_early() -> Callable[[], Loaded | None]:
-    """Begins; the returned function waits for the end. None: they are not in the cache, or the order will meet the same error."""
-    found: list[Loaded] = []
+    """Makes the maps, and has the programs loaded on threads; the returned function waits for them.
+
+    It gives None if they are not in the cache, or if the order will meet the same error.
+    """
     usual_s = sys.getswitchinterval()
-    sys.setswitchinterval(_SWITCH_S)
+    failed: list[Exception] = []
+    try:
+        image = cached(*USUAL)
+        tracing = Tracing(image, ring_bytes(USUAL[1], None)) if image else None
+    except EbtraceError:
+        return lambda: None
+    if image is None or tracing is None:
+        return lambda: None
 
     def load() -> None:
         try:
-            if image := cached(*USUAL):
-                found.append(Loaded(Tracing(image, ring_bytes(USUAL[1], None)), image))
-        except EbtraceError:
-            pass
+            tracing.load()
+        except Exception as error:  # it must not pass in silence
+            failed.append(error)
 
     def loaded() -> Loaded | None:
         thread.join()
         sys.setswitchinterval(usual_s)
-        return found[0] if found else None
+        if failed and not isinstance(failed[0], EbtraceError):
+            raise failed[0]
+        return None if failed else Loaded(tracing, image)
 
+    sys.setswitchinterval(_SWITCH_S)
     thread = threading.Thread(target=load, name="ebtrace-load")
     thread.start()
     return loaded

@@ -284,4 +284,5 @@ def probe_features(sys_enter_btf_id: int, storage_map: int | None) -> dict[str, 
     storage = storage_map is not None and works(
         *_CURRENT_TASK, (0xBF, 0x02, 0), (0x18, 0x11, storage_map), (0, 0, 0), (0xB7, 3, 0), (0xB7, 4, 0), (0x85, 0, 156), *LEAVE
     )
-    return {"task_storage": storage, "task_regs": works(*_CURRENT_TASK, (0xBF, 0x01, 0), (0x85, 0, 175), *LEAVE), "may_goto": works(_MAY_GOTO, *LEAVE)}
+    registers = works(*_CURRENT_TASK, (0xBF, 0x01, 0), (0x85, 0, 175), *LEAVE)
+    return {"task_storage": storage, "task_regs": registers, "may_goto": works(_MAY_GOTO, *LEAVE)}

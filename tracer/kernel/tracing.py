@@ -21,6 +21,7 @@ from tracer.kernel.probes import (
     attach,
     load,
     load_uprobe,
+    on_two_threads,
     read_census,
     recursion_misses,
     refusal,
@@ -36,6 +37,7 @@ class Tracing:
     """Maps and probes of one session. Everything hangs on file descriptors: when the process dies, the kernel removes it all."""
 
     def __init__(self, image: dict[str, Any], ring_bytes: Mapping[str, int]) -> None:
+        """Makes the maps. `load` is due next. Raises HostError."""
         self.cpus: int = image["cpus"]
         self.perf: bool = image["transport"] == "perf"
         self.uprobe_multi: bool = image["features"]["uprobe_multi"]
@@ -53,13 +55,21 @@ class Tracing:
             most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]  # the target's limit, which may leave no room for maps and probes
             resource.setrlimit(resource.RLIMIT_NOFILE, (most if most != resource.RLIM_INFINITY else 1 << 16, most))
         self.maps: dict[MapId, BpfMap] = {}
-        wanted = map_plans(self.cpus, task_storage=self._task_storage, perf=self.perf, ring_bytes=dict(ring_bytes))
-        for map_id, plan in wanted.items():
+        self._programs: dict[str, int] = {}
+        self._image = image
+        plans = map_plans(self.cpus, task_storage=self._task_storage, perf=self.perf, ring_bytes=dict(ring_bytes))
+
+        def make(map_id: MapId) -> None:
             try:
-                self.maps[map_id] = create(map_id, plan, self.cpus)
+                self.maps[map_id] = create(map_id, plans[map_id], self.cpus)
             except OSError as error:
                 raise refusal(error, "create a BPF map") from error
-        self._image = image
+
+        on_two_threads(make, sorted(plans, key=lambda map_id: -plans[map_id].entries))  # large rings first: the kernel zeroes their pages
+
+    def load(self) -> None:
+        """Loads the programs. Raises HostError."""
+        image = self._image
         programs = {name: code for name, code in image["programs"].items() if name not in UPROBES}  # those are loaded when they are needed
         self._programs = load(programs, image["btf_ids"], self._map_fds())
         for name in TAILS.keys() & self._programs.keys():

@@ -100,10 +100,3 @@ class WatchLink:
                 break
         self._link.close()
 
-    def end(self) -> None:
-        """Takes it down; its probes go with it."""
-        self._link.close()
-        if self._pid:
-            os.kill(self._pid, signal.SIGKILL)
-            os.waitpid(self._pid, 0)
-            self._pid = 0

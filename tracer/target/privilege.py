@@ -11,16 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-__all__ = (
-    "CAP_BPF", "CAP_PERFMON", "CAP_SYS_ADMIN", "CAP_SYS_PTRACE", "Identity", "acting_as", "assume", "can_trace", "caller", "capable",
-    "environment",
-)
-
-# Bit numbers of include/uapi/linux/capability.h.
-CAP_SYS_PTRACE = 19
-CAP_SYS_ADMIN = 21
-CAP_PERFMON = 38
-CAP_BPF = 39
+__all__ = ("Identity", "acting_as", "assume", "caller", "environment")
 
 _COERCED = ("C.UTF-8", "C.utf8", "UTF-8")  # what Python sets LC_CTYPE to in the C locale (PEP 538)
 
@@ -93,21 +84,6 @@ def environment(identity: Identity | None) -> dict[str, str]:
     if "MAIL" in variables:
         variables["MAIL"] = os.path.join(os.path.dirname(variables["MAIL"]), identity.name)
     return variables
-
-
-def capable(capability: int) -> bool:
-    """True when the calling process has this capability in its effective set."""
-    with open("/proc/self/status", "rb") as status:
-        effective = next((line for line in status if line.startswith(b"CapEff:")), b"CapEff: 0")
-    return bool(int(effective.split()[1], 16) >> capability & 1)
-
-
-def can_trace() -> bool:
-    """True when this process need not ask sudo: root, or what BPF tracing takes since Linux 5.8 (before: CAP_SYS_ADMIN).
-
-    Root without these capabilities (in a container) counts: sudo would give it nothing more, and the worker can say what is missing.
-    """
-    return os.geteuid() == 0 or capable(CAP_SYS_ADMIN) or (capable(CAP_BPF) and capable(CAP_PERFMON))
 
 
 def _typed(name: str) -> bool:

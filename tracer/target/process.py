@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from tracer.errors import PermissionMissing, TargetError
-from tracer.target.privilege import CAP_SYS_PTRACE, capable
+from tracer.target.rights import CAP_SYS_PTRACE, capable
 
 __all__ = ("check", "command_line", "environment", "folder", "name", "runs")
 
