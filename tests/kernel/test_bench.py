@@ -12,7 +12,8 @@ from tracer.bench import calls, streams, tls, whole
 from tracer.bench.empty import empty_probes
 from tracer.bench.lab import Lab, lab
 from tracer.bench.rows import Row
-from tracer.bench.suite import Effort, host, measure
+from tracer.bench.suite import Effort, host, measure, measure_one
+from tracer.errors import EbtraceError
 from tracer.kernel.image import image
 from tracer.kernel.sys import arch
 from tracer.syscalls.names import number
@@ -30,13 +31,23 @@ def test_everything_is_measured() -> None:
     told: list[str] = []
     rows = {row.budget.what: row for row in measure(LEAST, told.append)}
     optional = {calls.SYSCOUNT.what}
-    assert len(rows) == 18
+    assert len(rows) == 19
     for what, row in rows.items():
         assert row.value is not None or what in optional, row.note
-    for budget in (streams.EVENTS, tls.WRITE, tls.READ, tls.DOWNLOAD):
+    for budget in (streams.EVENTS, tls.WRITE, tls.READ, tls.GIGABIT, tls.DOWNLOAD):
         assert rows[budget.what].broken is False, rows[budget.what].note
     assert any("time per call" in line for line in told)
     assert set(host()) == {"kernel", "machine", "cpus", "load"}
+
+
+def test_a_command_of_the_users() -> None:
+    added, start = measure_one(["sh", "-c", "echo to nobody; sleep 0.1"], LEAST, lambda what: None)
+    assert added.budget.what == "overhead: sh"
+    assert added.value is not None
+    assert "0.10 s without ebtrace; the tracer took 0." in added.note
+    assert start.value is not None
+    with pytest.raises(EbtraceError, match="^sh -c failed with status 3"):
+        measure_one(["sh", "-c", "exit 3"], LEAST, lambda what: None)
 
 
 def test_an_attached_round_is_counted_exactly(here: Lab) -> None:

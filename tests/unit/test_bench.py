@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import ssl
+import time
 from collections.abc import Iterator
 from contextlib import nullcontext
 from typing import Any
@@ -146,6 +147,21 @@ def test_command(measured: list[Row], status: int, monkeypatch: pytest.MonkeyPat
     assert "time per call" in capsys.readouterr().out
 
 
+def test_a_command_of_the_users(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    asked: list[Any] = []
+
+    def measure_one(words: tuple[str, ...], effort: suite.Effort, _: object) -> list[Row]:
+        asked.append((words, effort))
+        return rows()
+
+    monkeypatch.setattr(bench, "can_trace", lambda: True)
+    monkeypatch.setattr(suite, "measure_one", measure_one)
+    monkeypatch.setattr(suite, "host", lambda: WHERE)
+    assert main(["bench", "--quick", "--", "make", "-j2", "--json"]) == 0
+    assert asked == [(("make", "-j2", "--json"), suite.QUICK)]
+    assert "time per call" in capsys.readouterr().out
+
+
 def test_a_measurement_that_fails_costs_its_own_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(*_: object) -> list[Row]:
         raise EbtraceError("ebtrace attach failed with status 1")
@@ -160,7 +176,7 @@ def test_a_measurement_that_fails_costs_its_own_rows(monkeypatch: pytest.MonkeyP
     rows = suite.measure(suite.QUICK, lambda what: None)
     assert [row.budget.what for row in broken(rows)] == ["time per call", "time per call, --summary", "time per call, --counts", SYSCOUNT.what]
     assert all(row.note == "ebtrace attach failed with status 1" for row in broken(rows))
-    assert sum(row.verdict == "goal met" for row in rows) == 12
+    assert sum(row.verdict == "goal met" for row in rows) == 13
 
 
 @pytest.fixture(scope="module")
@@ -205,18 +221,21 @@ def test_storm_of_tls(here: Lab) -> None:
         assert len(tls._ns(program)) == 2
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    with tls._started(here, storm, "serve", "1") as server:
-        port = int(server.line())
-        for _ in range(2):  # one connection after the other
-            connection = http.client.HTTPSConnection("localhost", port, context=context)
-            connection.request("GET", "/")
-            assert len(connection.getresponse().read()) == 1 << 20
-            connection.close()
+    for rate in (0, 4 << 20):
+        with tls._started(here, storm, "serve", "1", str(rate)) as server:
+            port = int(server.line())
+            for _ in range(2):  # one connection after the other
+                began = time.monotonic()
+                connection = http.client.HTTPSConnection("localhost", port, context=context)
+                connection.request("GET", "/")
+                assert len(connection.getresponse().read()) == 1 << 20
+                connection.close()
+                assert not rate or time.monotonic() - began > 0.2  # 0.25, but for what TCP sends at once
 
 
 def test_without_openssl_the_rows_of_tls_say_so(here: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tls, "_compiled", lambda lab: None)
-    rows = [*tls.tls_calls(here, 1, 200, lambda what: None), tls.download(here, 1, lambda what: None)]
+    rows = [*tls.tls_calls(here, 1, 200, lambda what: None), tls.download(here, tls.GIGABIT, 1, lambda what: None)]
     assert [row.verdict for row in rows] == ["not measured"] * 3
     assert all(row.note == "needs OpenSSL's headers: apt install libssl-dev" for row in rows)
 

@@ -110,6 +110,22 @@ def test_a_search_in_a_child(program, tmp_path):
     assert cache.found(fd, folder=folder) == result
 
 
+def test_a_search_for_somebody_urgent_is_not_urgent(program, tmp_path):
+    try:
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+    except PermissionError:
+        pytest.skip("only root, or who has CAP_SYS_NICE, can be urgent")
+    try:
+        search = Search(program[1], str(tmp_path / "cache"))
+    finally:
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+    policies = []
+    while search.result() is None:
+        policies.append(os.sched_getscheduler(search._child.pid))
+        select.select([search], [], [], 0.001)
+    assert policies[-1] == os.SCHED_OTHER
+
+
 def test_a_child_that_is_stopped(program, tmp_path):
     search = Search(program[1], str(tmp_path / "cache"))
     search.stop()

@@ -44,6 +44,7 @@ class Lab:
     compiler: str
     ebtrace: tuple[str, ...]
     environment: Mapping[str, str]
+    patience_s: float | None = PATIENCE_S  # a command that takes longer has hung; None: nothing is known of how long it takes
 
     @contextmanager
     def start(self, *words: str) -> Iterator[Program]:
@@ -94,14 +95,15 @@ class Lab:
     def output(self, words: Sequence[str]) -> str:
         """What a command prints. Raises EbtraceError when it fails."""
         done = subprocess.run(
-            words, env=self.environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=PATIENCE_S, check=False)
+            words, env=self.environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=self.patience_s,
+            check=False)
         if done.returncode:
             raise EbtraceError(f"{' '.join(map(os.path.basename, words[:2]))} failed with status {done.returncode}: {done.stderr.strip()}")
         return done.stdout
 
 
 @contextmanager
-def lab() -> Iterator[Lab]:
+def lab(patience_s: float | None = PATIENCE_S) -> Iterator[Lab]:
     """Compiles the storm. Raises HostError where there is no C compiler."""
     compiler = next(filter(None, map(shutil.which, ("cc", "gcc", "clang"))), None)
     if compiler is None:
@@ -115,7 +117,7 @@ def lab() -> Iterator[Lab]:
         if done.returncode:
             why = (done.stderr.strip().splitlines() or ["it says nothing"])[0]
             raise HostError(f"{compiler} does not compile the benchmark's target: {why}", "apt install gcc libc6-dev")
-        yield Lab(folder, storm, compiler, _ebtrace(), environment)
+        yield Lab(folder, storm, compiler, _ebtrace(), environment, patience_s)
 
 
 def _ebtrace() -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -12,12 +12,12 @@ from tracer.bench.calls import BUDGETS, SYSCOUNT, added_time
 from tracer.bench.lab import Lab, lab
 from tracer.bench.rows import Budget, Row
 from tracer.bench.streams import DISK, EVENTS, MEMORY, NETWORK, SIZE, disk, flood, network
-from tracer.bench.tls import DOWNLOAD, READ, WRITE, download, tls_calls
+from tracer.bench.tls import DOWNLOAD, GIGABIT, READ, WRITE, download, tls_calls
 from tracer.bench.whole import COMPILE, FIND, FIRST, PYTHON, REPORT, WARM, first_start, overhead, report, warm_start
 from tracer.errors import EbtraceError, HostError
 from tracer.kernel.image import image
 
-__all__ = ("FULL", "QUICK", "Effort", "host", "measure")
+__all__ = ("FULL", "QUICK", "Effort", "host", "measure", "measure_one")
 
 _Part = tuple[tuple[Budget, ...], Callable[[], list[Row]]]
 
@@ -66,13 +66,24 @@ def measure(effort: Effort, told: Callable[[str], None]) -> list[Row]:
     return rows
 
 
+def measure_one(words: Sequence[str], effort: Effort, told: Callable[[str], None]) -> list[Row]:
+    """What tracing costs a program of the user's. Raises EbtraceError if it fails, HostError as `measure`."""
+    told("compiling")
+    image("full", "ring")  # no round is to wait for a compiler
+    with lab(patience_s=None) as here:
+        added = overhead(here, Budget(f"overhead: {os.path.basename(words[0])}", "added from fork to end", "%"), effort.pairs, told, words)
+        told("start-up")
+        return [added, warm_start(here, effort.starts)]
+
+
 def _parts(here: Lab, probes: dict[str, Any], effort: Effort, told: Callable[[str], None]) -> Iterator[_Part]:
     """What is measured together, and the rows that are lost when it fails."""
     for budget in (COMPILE, PYTHON, FIND):
         yield (budget,), partial(_one, overhead, here, budget, effort.pairs, told)
     yield (*BUDGETS.values(), SYSCOUNT), partial(added_time, here, probes, effort.call_rounds, effort.calls, told)
     yield (WRITE, READ), partial(tls_calls, here, effort.call_rounds, effort.calls // 20, told)
-    yield (DOWNLOAD,), partial(_one, download, here, effort.pairs, told)
+    for budget in (GIGABIT, DOWNLOAD):
+        yield (budget,), partial(_one, download, here, budget, effort.pairs, told)
     told("start-up")
     yield (WARM,), partial(_one, warm_start, here, effort.starts)
     yield (FIRST,), partial(_one, first_start, here, effort.first_starts)

@@ -4,7 +4,8 @@
  *
  *   tlsstorm calls N     each byte on stdin starts one round: N times SSL_write of 1 kB at one end of a connection over loopback, and SSL_read
  *                        at the other, in the same thread; N is a multiple of 200. Prints ns per SSL_write and ns per SSL_read
- *   tlsstorm serve MB    then one line with its port: answers each HTTPS connection with MB megabytes, until it is killed
+ *   tlsstorm serve MB RATE   then one line with its port: answers each HTTPS connection with MB megabytes, RATE bytes a second
+ *                        (0: as fast as it can), until it is killed
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -122,7 +123,7 @@ static void calls(long n)
 	}
 }
 
-static void serve(long megabytes)
+static void serve(long megabytes, unsigned rate)
 {
 	struct sockaddr_in at;
 	int listener = listening(&at), sock;
@@ -136,6 +137,9 @@ static void serve(long megabytes)
 	fflush(stdout);
 	while ((sock = accept(listener, NULL, NULL)) >= 0) {
 		SSL *ssl = over(context, sock, 0);
+
+		if (rate)
+			must(setsockopt(sock, SOL_SOCKET, SO_MAX_PACING_RATE, &rate, sizeof(rate)) == 0, "pacing");
 		char request[4096], head[128];
 		int size = snprintf(head, sizeof(head), "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %ld\r\n\r\n", megabytes << 20);
 		int fine = SSL_accept(ssl) == 1 && SSL_read(ssl, request, sizeof(request)) > 0 && SSL_write(ssl, head, size) == size;
@@ -150,14 +154,14 @@ static void serve(long megabytes)
 
 int main(int argc, char **argv)
 {
-	if (argc != 3)
+	if (argc < 3)
 		return 2;
 	printf("ready %d\n", getpid());
 	fflush(stdout);
-	if (!strcmp(argv[1], "calls"))
+	if (argc == 3 && !strcmp(argv[1], "calls"))
 		calls(atol(argv[2]));
-	else if (!strcmp(argv[1], "serve"))
-		serve(atol(argv[2]));
+	else if (argc == 4 && !strcmp(argv[1], "serve"))
+		serve(atol(argv[2]), atol(argv[3]));
 	else
 		return 2;
 	return 0;

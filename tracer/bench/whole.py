@@ -67,8 +67,9 @@ def overhead(lab: Lab, budget: Budget, rounds: int, told: Callable[[str], None],
 
     The program is ``words``, or the budget's own.
     """
-    timed = [lab.storm, "time", *(words or _words(lab, budget))]
-    lab.output(timed)  # files are in memory from here on
+    words = words or _words(lab, budget)
+    lab.output(words)  # files are in memory from here on
+    timed = [lab.storm, "time", *words]
     pairs: list[tuple[tuple[int, int], tuple[int, int]]] = []
     for number in range(rounds):
         told(f"{budget.what}, round {number + 1} of {rounds}")
@@ -83,7 +84,8 @@ def overhead(lab: Lab, budget: Budget, rounds: int, told: Callable[[str], None],
     events = sum(lane["delivered"] for lane in session.ledger.values())
     lost = sum(lane["lost"] for lane in session.ledger.values())
     recorded = f"{events:,} events of {session.size / max(events, 1):.1f} bytes, {lost:,} lost"
-    return budget.measured(wall, f"CPU time {median(cpu):+.1f} %; {usual:.2f} s without ebtrace; {recorded}")
+    took = f"the tracer took {session.tracer.get('cpu_s', 0):.2f} s of CPU"
+    return budget.measured(wall, f"CPU time {median(cpu):+.1f} %; {usual:.2f} s without ebtrace; {took}; {recorded}")
 
 
 def report(lab: Lab, times: int) -> Row:

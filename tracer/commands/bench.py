@@ -1,4 +1,4 @@
-"""`ebtrace bench`: what tracing costs on this machine, against the budgets."""
+"""`ebtrace bench`: what tracing costs on this machine, against the budgets; or what it costs a program of the user's."""
 
 from __future__ import annotations
 
@@ -23,25 +23,32 @@ _BUSY = 0.5  # load for each CPU above which times mean little
 _COLOURS = {"goal met": "green", "target met": "green", "FAILED": "bold red"}
 
 
-@click.command
+@click.command(context_settings={"allow_interspersed_args": False})
 @click.option("--json", "as_document", is_flag=True, help="One JSON document, with every sample.")
 @click.option("--quick", is_flag=True, help="Fewer and shorter rounds: half a minute instead of three.")
-def command(as_document: bool, quick: bool) -> int:
+@click.argument("words", metavar="[CMD...]", nargs=-1, type=click.UNPROCESSED)
+def command(words: tuple[str, ...], as_document: bool, quick: bool) -> int:
     """Measure here what tracing costs: with and without in turn, medians of the pairs, against target and critical threshold.
 
-    The exit status is 1 when a critical threshold is passed. Keep the machine quiet meanwhile.
+    With CMD: how much longer that takes, run several times with and without. The exit status is 1 when a critical threshold is passed.
+    Keep the machine quiet meanwhile.
     """
     if not can_trace():
         again = f"run it as root: sudo {shlex.quote(sys.argv[0])} bench"
         raise PermissionMissing("the benchmark loads probes of its own, which needs root rights", again)
     from tracer.bench.rows import as_map, broken
-    from tracer.bench.suite import FULL, QUICK, host, measure
+    from tracer.bench.suite import FULL, QUICK, host, measure, measure_one
     from tracer.target.terminal import ProgressLine
 
     where = host()
     progress = ProgressLine(True)
     try:
-        rows = measure(QUICK if quick else FULL, lambda what: progress.show(f"measuring: {what}"))
+        effort = QUICK if quick else FULL
+
+        def told(what: str) -> None:
+            progress.show(f"measuring: {what}")
+
+        rows = measure_one(words, effort, told) if words else measure(effort, told)
     finally:
         progress.clear()
     if as_document:

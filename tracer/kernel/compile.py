@@ -45,7 +45,7 @@ def _compiled(files: Sequence[str], options: Sequence[str], shape_text: str) -> 
         write_headers(pathlib.Path(folder), shape_text)
         os.environ["BCC_KERNEL_SOURCE"] = folder
         text = "".join(f'#include "{name}"\n' for name in ("kernel.h", *files))  # what this kernel has decides what of them is compiled
-        options = [*options, f"-I{_SOURCES}", f"-I{folder}/include", "-Wno-unused-function", "-Wno-unused-variable"]
+        options = [*options, "-Xclang", "-disable-llvm-passes", f"-I{_SOURCES}", f"-I{folder}/include", "-Wno-unused-function", "-Wno-unused-variable"]
         try:
             # Clang's diagnostics go to descriptor 2; they belong in the build's own error.
             module = compiler(text=text, cflags=options)

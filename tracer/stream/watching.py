@@ -15,6 +15,7 @@ from tracer.kernel.ring import StringRing
 from tracer.kernel.tracing import Tracing
 from tracer.link import Link
 from tracer.records import MapId
+from tracer.tls.watch import TlsWatch
 
 __all__ = ("WatchLink",)
 
@@ -48,9 +49,7 @@ class WatchLink:
             for fd in foreign:
                 os.close(fd)
             with suppress(OSError):  # what it has to do is short, and then must not wait for whatever keeps the machine busy
-                os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(1))
-            from tracer.tls.watch import TlsWatch
-
+                os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
             if lane is not None:
                 lane.forked()
             images = lane or StringRing(tracing.maps[MapId.IMAGES].fd, size)

@@ -14,7 +14,11 @@ from tracer.tls.found import Found, nothing
 __all__ = ("Search",)
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-_START = f"import sys; sys.path.insert(0, {_ROOT!r}); from tracer.tls.search import main; sys.exit(main())"
+# A search takes a CPU for a while, so it is no longer as urgent as the watch, before anything of the file is read.
+_START = (
+    "import os, sys; os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0)); "
+    f"sys.path.insert(0, {_ROOT!r}); from tracer.tls.search import main; sys.exit(main())"
+)
 _SECONDS = 30
 _MOST = 1 << 20  # bytes of an answer
 
