@@ -46,7 +46,7 @@ def test_a_command_of_the_users() -> None:
     assert added.value is not None
     assert "0.10 s without ebtrace; the tracer took 0." in added.note
     assert start.value is not None
-    with pytest.raises(EbtraceError, match="^sh -c failed with status 3"):
+    with pytest.raises(EbtraceError, match=r"^sh -c failed with status 3"):
         measure_one(["sh", "-c", "exit 3"], LEAST, lambda what: None)
 
 

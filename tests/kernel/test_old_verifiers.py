@@ -62,6 +62,8 @@ def test_the_search_finds_them() -> None:
 def test_only_jumps_lead_back(kernel: str, transport: str) -> None:
     """Kernels that know may_goto take any way back."""
     btf = KernelBtf()
-    programs = Compilation(flags("full", transport, _FEATURES[kernel] | {"may_goto": False}, possible_cpus()), shapes(btf, arch())).programs()
+    running = Compilation()
+    running.begin(flags("full", transport, _FEATURES[kernel] | {"may_goto": False}, possible_cpus()), shapes(btf, arch()))
+    programs = running.programs()
     assert "on_data" in programs
     assert {name: edges for name, code in programs.items() if (edges := back_edges(code))} == {}

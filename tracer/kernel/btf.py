@@ -7,7 +7,8 @@ as ``thread_info.status``, through anonymous members and typedefs. The 6 MB of a
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from array import array
+from typing import NamedTuple
 
 from tracer.errors import KernelTooOld
 
@@ -16,14 +17,25 @@ __all__ = ("Field", "KernelBtf")
 VMLINUX = "/sys/kernel/btf/vmlinux"
 _INT, _PTR, _ARRAY, _STRUCT, _UNION, _ENUM, _FWD, _TYPEDEF, _VOLATILE, _CONST, _RESTRICT, _FUNC = range(1, 13)
 _ENUM64, _TYPE_TAG = 19, 18
+_NAMED = {_STRUCT, _TYPEDEF, _FUNC}
 _SKIPPED = {_TYPEDEF, _VOLATILE, _CONST, _RESTRICT, _TYPE_TAG}
 # bytes behind the 12-byte header: fixed, and per vlen
 _TAIL = {1: (4, 0), 3: (12, 0), 4: (0, 12), 5: (0, 12), 6: (0, 8), 13: (0, 8), 14: (4, 0), 15: (0, 12), 17: (4, 0), 19: (0, 12)}
 _INTEGERS = {1: "u8", 2: "u16", 4: "u32", 8: "u64"}
 
 
-@dataclass(frozen=True)
-class Field:
+class _Lengths(dict[int, int]):
+    """By a type's info, its words, of which there are 130,000 types and some hundred infos; negative for kinds that are looked up by name."""
+
+    def __missing__(self, info: int) -> int:
+        kind = info >> 24 & 0x1F
+        fixed, each = _TAIL.get(kind, (0, 0))
+        length = (12 + fixed + each * (info & 0xFFFF)) // 4
+        self[info] = found = -length if kind in _NAMED else length
+        return found
+
+
+class Field(NamedTuple):
     """A field at ``offset`` bytes; ``declare`` is its C declaration with ``%s`` for the name."""
 
     offset: int
@@ -55,17 +67,16 @@ class KernelBtf:
         self._scan()
 
     def _scan(self) -> None:
-        types, at, places, ids = self._types, 0, self._at, self._ids
-        unpack, tail, end = struct.Struct("<II").unpack_from, _TAIL, len(self._types)
-        named = {_STRUCT, _TYPEDEF, _FUNC}
+        words, lengths, places, ids, at = array("I", self._types), _Lengths(), self._at, self._ids, 0
+        end = len(words)
         while at < end:
-            name, info = unpack(types, at)
-            kind = info >> 24 & 0x1F
-            if kind in named:
-                ids[kind, name] = len(places)
-            places.append(at)
-            fixed, each = tail.get(kind, (0, 0))
-            at += 12 + fixed + each * (info & 0xFFFF)
+            info = words[at + 1]
+            length = lengths[info]
+            if length < 0:
+                ids[info >> 24 & 0x1F, words[at]] = len(places)
+                length = -length
+            places.append(at * 4)
+            at += length
 
     def _id(self, kind: int, name: str) -> int | None:
         at = self._names.find(b"\0" + name.encode() + b"\0")

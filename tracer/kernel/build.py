@@ -82,12 +82,13 @@ def _uring(btf: KernelBtf) -> bool:
 
 def build(mode: str, transport: str) -> dict[str, Any]:
     """Compiles one image for this kernel. Raises HostError with what is missing."""
+    running = Compilation()
     btf, cpus = KernelBtf(), possible_cpus()
     features = _features(btf, cpus)
     if transport == "ring" and not features["ring"]:
         transport = "perf"  # BPF ring buffers came with Linux 5.8
     features |= {"uring": _uring(btf), "uring_cqe": btf.arguments("io_uring_complete") == _BY_CQE}
-    running = Compilation(flags(mode, transport, features, cpus), shapes(btf, arch()))
+    running.begin(flags(mode, transport, features, cpus), shapes(btf, arch()))
     features["uprobe_multi"] = uprobe_multi_works()  # which takes a while, in which nothing is computed
     features["uretprobes"] = uretprobes_are_safe(multi=features["uprobe_multi"])
     programs = running.programs()

@@ -5,12 +5,13 @@ The C code is given to BCC as it is: everything that varies is a -D flag (see fl
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 import sys
 import tempfile
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, BinaryIO
 
 from tracer.errors import CompilerMissing, EbtraceError, HostError
 from tracer.kernel.headers import write_headers
@@ -20,6 +21,23 @@ __all__ = ("Compilation", "bcc_module")
 _SOURCES = pathlib.Path(__file__).resolve().parent.parent.parent / "bpf"
 # About the same work each; process.c and census.c use what syscalls.c defines.
 _PARTS = (("syscalls.c", "process.c", "census.c", "streams.c", "payload.c"), ("tls.c", "uring.c", "sockets.c"))
+
+
+# BCC runs all of LLVM's passes over what clang gives it, so clang need not; and nobody reads the debug information.
+_QUICKER = ("-Xclang", "-disable-llvm-passes", "-g0")
+_CLONE_NEWNS, _MS_BIND, _MS_REC, _MS_PRIVATE = 0x20000, 0x1000, 0x4000, 0x40000  # include/uapi/linux/sched.h, mount.h
+
+
+def _hide_symbols() -> None:
+    """Has /proc/kallsyms be empty for this process, where that is allowed.
+
+    BCC reads all of it, a fifth of a second, to find out which helper its rewriter is to use; there is nothing here that it rewrites.
+    """
+    import ctypes
+
+    libc = ctypes.CDLL(None)
+    if libc.unshare(_CLONE_NEWNS) == 0 and libc.mount(b"none", b"/", None, ctypes.c_ulong(_MS_REC | _MS_PRIVATE), None) == 0:
+        libc.mount(b"/dev/null", b"/proc/kallsyms", None, ctypes.c_ulong(_MS_BIND), None)
 
 
 def bcc_module() -> Any:
@@ -36,53 +54,73 @@ def bcc_module() -> Any:
         raise CompilerMissing(f"BCC is not installed ({error}); it compiles the probes at first use") from error
 
 
-def _compiled(files: Sequence[str], options: Sequence[str], shape_text: str) -> dict[str, bytes]:
+def _compiled(files: Sequence[str], asked: BinaryIO) -> dict[str, bytes]:
     """The programs in these files of bpf/, by name. Raises HostError and CompilerMissing."""
     import ctypes
 
+    import msgpack
+
     compiler, lib = bcc_module()
+    lib.bpf_num_functions.argtypes, lib.bpf_num_functions.restype = [ctypes.c_void_p], ctypes.c_ulonglong
+    lib.bpf_function_name.argtypes, lib.bpf_function_name.restype = [ctypes.c_void_p, ctypes.c_ulonglong], ctypes.c_char_p
+    raw = asked.read()
+    if not raw:
+        os._exit(0)  # whoever asks has met an error, and says so
+    options, shape_text = msgpack.unpackb(raw)
     with tempfile.TemporaryDirectory(prefix="ebtrace-build-") as folder:
         write_headers(pathlib.Path(folder), shape_text)
         os.environ["BCC_KERNEL_SOURCE"] = folder
         text = "".join(f'#include "{name}"\n' for name in ("kernel.h", *files))  # what this kernel has decides what of them is compiled
-        options = [*options, "-Xclang", "-disable-llvm-passes", f"-I{_SOURCES}", f"-I{folder}/include", "-Wno-unused-function", "-Wno-unused-variable"]
+        options = [*options, *_QUICKER, f"-I{_SOURCES}", f"-I{folder}/include", "-Wno-unused-function", "-Wno-unused-variable"]
         try:
             # Clang's diagnostics go to descriptor 2; they belong in the build's own error.
             module = compiler(text=text, cflags=options)
         except Exception as error:  # BCC raises a bare Exception
             raise HostError(f"the probes do not compile for this kernel: {error}", "report this with the messages above") from error
-        for function in (lib.bpf_num_functions,):
-            function.argtypes, function.restype = [ctypes.c_void_p], ctypes.c_ulonglong
-        lib.bpf_function_name.argtypes, lib.bpf_function_name.restype = [ctypes.c_void_p, ctypes.c_ulonglong], ctypes.c_char_p
         names = [lib.bpf_function_name(module.module, i).decode() for i in range(lib.bpf_num_functions(module.module))]
         return {name: module.dump_func(name) for name in names}
 
 
 class Compilation:
-    """All parts, under way."""
+    """All parts. The compilers are loaded at once, beside whatever else there is to find out before `begin`."""
 
-    def __init__(self, options: Sequence[str], shape_text: str) -> None:
-        self._running = [self._start(files, options, shape_text) for files in _PARTS]
+    def __init__(self) -> None:
+        self._asks: list[int] = []
+        self._running = [self._start(files) for files in _PARTS]
 
-    @staticmethod
-    def _start(files: Sequence[str], options: Sequence[str], shape_text: str) -> tuple[int, int]:
+    def _start(self, files: Sequence[str]) -> tuple[int, int]:
         """The pid, and where its answer comes from."""
         import msgpack
 
+        asked, ask = os.pipe()
         answers, answer = os.pipe()
         pid = os.fork()
         if pid:
+            os.close(asked)
             os.close(answer)
+            self._asks.append(ask)
             return pid, answers
         told: dict[str, Any] = {}
+        for fd in (ask, *self._asks):
+            os.close(fd)
+        _hide_symbols()
         try:
-            told = {"programs": _compiled(files, options, shape_text)}
+            with os.fdopen(asked, "rb") as file:
+                told = {"programs": _compiled(files, file)}
         except EbtraceError as error:
             told = {"message": error.message, "remedy": error.remedy}
         finally:
             with os.fdopen(answer, "wb") as file:
                 file.write(msgpack.packb(told))
             os._exit(0)
+
+    def begin(self, options: Sequence[str], shape_text: str) -> None:
+        """With these -D flags, and the lines of shapes.h."""
+        import msgpack
+
+        for ask in self._asks:
+            with contextlib.suppress(BrokenPipeError), os.fdopen(ask, "wb") as file:  # it has met an error, and told it
+                file.write(msgpack.packb([list(options), shape_text]))
 
     def programs(self) -> dict[str, bytes]:
         """Waits for them. Raises HostError with what one of them said."""

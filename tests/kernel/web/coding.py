@@ -30,7 +30,8 @@ def main() -> int:
         trust = certificate(Path(folder))
         with Server(trust.context("h2", "http/1.1")) as server:
             words, how = agent(Path(folder), server.url, trust, new_secret(), "please use bash to say something")
-            pid = os.posix_spawn(EBTRACE, ["ebtrace", "bench", *sys.argv[1:], "--", "sh", "-c", f'cd "{how["cwd"]}" && exec "$@"', "sh", *words], how["env"])
+            inside = ["sh", "-c", f'cd "{how["cwd"]}" && exec "$@"', "opencode", *words]
+            pid = os.posix_spawn(EBTRACE, ["ebtrace", "bench", *sys.argv[1:], "--", *inside], how["env"])
             return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
