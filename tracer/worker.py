@@ -15,9 +15,11 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from tracer.errors import EbtraceError
+from tracer.fork import fork
 from tracer.kernel.cost import bpf_ns_per_call
 from tracer.kernel.early import USUAL, Loaded, load_early
 from tracer.kernel.image import image
@@ -32,7 +34,7 @@ from tracer.stream.lanes import open_lanes, ring_bytes
 from tracer.stream.meter import kernel_map_bytes, usage
 from tracer.stream.plaintext import Plaintext
 from tracer.stream.sink import Sink, load_libraries
-from tracer.stream.watching import WatchLink
+from tracer.stream.watching import WatchLink, live
 from tracer.syscalls.plans import plans
 from tracer.target.process import environment, runs
 from tracer.target.snapshot import open_files, snapshot_async, tgids
@@ -61,15 +63,14 @@ class _Session:
         signal.signal(signal.SIGTERM, self._end)  # as at a shutdown: the session is finished
         self._plans = plans(arch(), order.get("expression") or "", order.get("sample") or 1, names=order["mode"] == "full")
         sizes = ring_bytes(order["transport"], order.get("ring_mb"), order.get("max_body") or 0)
-        self._tracing, self._probes, self._cached = _ready(order, sizes, loaded)
+        self._tracing, self._probes, self._cached, self._watch = _ready(order, sizes, loaded)
         self._tracing.plan(self._plans, SLOW_NS, Plaintext.bulk(order.get("max_body") or 0))
         self._sizes = sizes
         self._lanes = open_lanes(self._tracing, sizes)
-        self._watch: WatchLink | None = None
-        if order["mode"] == "full":  # forked while no other thread is running
+        if self._watch is None and order["mode"] == "full":  # forked while no other thread is running
             buffers = self._lanes.images if isinstance(self._lanes.images, PerfStrings) else None
-            self._watch = WatchLink(self._tracing, sizes["images"], [link.fileno(), order["fd"]], buffers,
-                                    uretprobes=self._probes["features"]["uretprobes"])
+            self._watch = WatchLink(*fork(partial(live, self._tracing, sizes["images"], [link.fileno(), order["fd"]], lane=buffers,
+                                                  uretprobes=self._probes["features"]["uretprobes"])))
         if not self._run:
             load_libraries()  # nobody waits for the beginning, and what a busy target does until they are there would have to be kept in memory
         self._tracing.attach()
@@ -245,17 +246,19 @@ def _failure(error: BaseException) -> Message:
             "remedy": "please report it", "status": 1}
 
 
-def _ready(order: Message, sizes: dict[str, int], loaded: Callable[[], Loaded | None]) -> tuple[Tracing, dict[str, Any], bool]:
-    """The probes that the order asks for, their image, and whether that was in the cache. Raises HostError."""
+def _ready(order: Message, sizes: dict[str, int], loaded: Callable[[], Loaded | None]) -> tuple[Tracing, dict[str, Any], bool, WatchLink | None]:
+    """The probes that the order asks for, their image, whether that was in the cache, and the watch, if there is one. Raises HostError."""
     early = loaded()
     if early is not None:
+        watch = WatchLink(*early.watch)
         if (order["mode"], order["transport"]) == USUAL and sizes == ring_bytes(USUAL[1], None):
-            return early.tracing, early.image, True
+            return early.tracing, early.image, True, watch
+        watch.end()
         early.tracing.close()
     probes, cached = image(order["mode"], order["transport"])
     tracing = Tracing(probes, sizes)
     tracing.load()
-    return tracing, probes, cached
+    return tracing, probes, cached, None
 
 
 def serve(connection: socket.socket, loaded: Callable[[], Loaded | None]) -> int:
@@ -275,4 +278,5 @@ def serve(connection: socket.socket, loaded: Callable[[], Loaded | None]) -> int
 
 
 if __name__ == "__main__":
-    sys.exit(serve(join(sys.argv[1]), load_early()))
+    front = join(sys.argv[1])
+    sys.exit(serve(front, load_early(front.fileno())))

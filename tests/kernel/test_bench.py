@@ -31,10 +31,10 @@ def test_everything_is_measured() -> None:
     told: list[str] = []
     rows = {row.budget.what: row for row in measure(LEAST, told.append)}
     optional = {calls.SYSCOUNT.what}
-    assert len(rows) == 19
+    assert len(rows) == 21
     for what, row in rows.items():
         assert row.value is not None or what in optional, row.note
-    for budget in (streams.EVENTS, tls.WRITE, tls.READ, tls.GIGABIT, tls.DOWNLOAD):
+    for budget in (streams.EVENTS, tls.WRITE, tls.READ, *tls.CALLS["calls"], tls.GIGABIT, tls.DOWNLOAD):
         assert rows[budget.what].broken is False, rows[budget.what].note
     assert any("time per call" in line for line in told)
     assert set(host()) == {"kernel", "machine", "cpus", "load"}

@@ -12,7 +12,7 @@ from tracer.bench.calls import BUDGETS, SYSCOUNT, added_time
 from tracer.bench.lab import Lab, lab
 from tracer.bench.rows import Budget, Row
 from tracer.bench.streams import DISK, EVENTS, MEMORY, NETWORK, SIZE, disk, flood, network
-from tracer.bench.tls import DOWNLOAD, GIGABIT, READ, WRITE, download, tls_calls
+from tracer.bench.tls import CALLS, DOWNLOAD, GIGABIT, download, tls_calls
 from tracer.bench.whole import COMPILE, FIND, FIRST, PYTHON, REPORT, WARM, first_start, overhead, report, warm_start
 from tracer.errors import EbtraceError, HostError
 from tracer.kernel.image import image
@@ -81,7 +81,8 @@ def _parts(here: Lab, probes: dict[str, Any], effort: Effort, told: Callable[[st
     for budget in (COMPILE, PYTHON, FIND):
         yield (budget,), partial(_one, overhead, here, budget, effort.pairs, told)
     yield (*BUDGETS.values(), SYSCOUNT), partial(added_time, here, probes, effort.call_rounds, effort.calls, told)
-    yield (WRITE, READ), partial(tls_calls, here, effort.call_rounds, effort.calls // 20, told)
+    for kind, both in CALLS.items():
+        yield both, partial(tls_calls, here, kind, effort.call_rounds, effort.calls // 20, told)
     for budget in (GIGABIT, DOWNLOAD):
         yield (budget,), partial(_one, download, here, budget, effort.pairs, told)
     told("start-up")

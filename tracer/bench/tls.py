@@ -15,30 +15,34 @@ from tracer.bench.rows import Budget, Row
 from tracer.bench.whole import overhead
 from tracer.errors import EbtraceError
 
-__all__ = ("DOWNLOAD", "GIGABIT", "READ", "WRITE", "download", "tls_calls")
+__all__ = ("CALLS", "DOWNLOAD", "GIGABIT", "READ", "WRITE", "download", "tls_calls")
 
 _UNIT = "us"
-WRITE = Budget("time per SSL_write", "added to a call with 1 kB, and to the send that it makes", _UNIT, 5, 5, 10)
-READ = Budget("time per SSL_read", "the same for 1 kB read, and its receive", _UNIT, 5, 5, 10)
+WRITE = Budget("time per SSL_write", "added to a call with 1 kB", _UNIT, 5, 5, 10)
+READ = Budget("time per SSL_read", "the same for 1 kB read", _UNIT, 5, 5, 10)
+SEND = Budget("SSL_write and send", "added to a call with 1 kB that makes a system call, which is traced, too", _UNIT)
+RECEIVE = Budget("SSL_read and receives", "the same for 1 kB read, with two system calls", _UNIT)
 GIGABIT = Budget("overhead: download", "100 MB over TLS by curl at 1 Gbit/s: added from fork to end", "%", 3, 3, 6)
 DOWNLOAD = Budget("worst download", "the same as fast as loopback and two ends on this machine go", "%")
+
+CALLS = {"memory": (WRITE, READ), "calls": (SEND, RECEIVE)}  # what a round of the storm is called, and its rows
 
 _MEGABYTES = 100
 _GIGABIT = 125_000_000  # bytes a second
 _NEEDS = "needs OpenSSL's headers: apt install libssl-dev"
 
 
-def tls_calls(lab: Lab, rounds: int, calls: int, told: Callable[[str], None]) -> list[Row]:
+def tls_calls(lab: Lab, kind: str, rounds: int, calls: int, told: Callable[[str], None]) -> list[Row]:
     """Microseconds added to each of the two. Each pair has a connection of its own, on which both of its rounds run."""
-    storm = _compiled(lab)
+    storm, budgets = _compiled(lab), CALLS[kind]
     if storm is None:
-        return [WRITE.skipped(_NEEDS), READ.skipped(_NEEDS)]
+        return [budget.skipped(_NEEDS) for budget in budgets]
     plain: list[list[float]] = []
     added: list[list[float]] = []
     wrong = ""
     for number in range(rounds):
         told(f"time per call of TLS, round {number + 1} of {rounds}")
-        with _started(lab, storm, "calls", str(calls)) as program:
+        with _started(lab, storm, kind, str(calls)) as program:
             program.round()  # pages and branches are warm from here on
             without = _ns(program)
             with lab.attached(program.pid) as session:
@@ -48,7 +52,7 @@ def tls_calls(lab: Lab, rounds: int, calls: int, told: Callable[[str], None]) ->
             wrong = wrong or _unseen(session, 2 * calls)
     return [
         budget.measured([pair[side] for pair in added], wrong or f"{median(pair[side] for pair in plain) / 1e3:.1f} us without ebtrace", bool(wrong))
-        for side, budget in enumerate((WRITE, READ))
+        for side, budget in enumerate(budgets)
     ]
 
 

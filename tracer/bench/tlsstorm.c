@@ -4,6 +4,7 @@
  *
  *   tlsstorm calls N     each byte on stdin starts one round: N times SSL_write of 1 kB at one end of a connection over loopback, and SSL_read
  *                        at the other, in the same thread; N is a multiple of 200. Prints ns per SSL_write and ns per SSL_read
+ *   tlsstorm memory N    the same where the two ends hand their bytes over in memory, without a system call
  *   tlsstorm serve MB RATE   then one line with its port: answers each HTTPS connection with MB megabytes, RATE bytes a second
  *                        (0: as fast as it can), until it is killed
  */
@@ -70,6 +71,32 @@ static SSL *over(SSL_CTX *context, int sock, int flags)
 	return ssl;
 }
 
+static void shake_hands(SSL *client, SSL *server)
+{
+	SSL_set_connect_state(client);
+	SSL_set_accept_state(server);
+	for (int done = 0; done != 2;) {
+		done = SSL_do_handshake(client) == 1;
+		done += SSL_do_handshake(server) == 1;
+	}
+}
+
+static SSL *beside(SSL **other)
+{
+	BIO *up = BIO_new(BIO_s_mem()), *down = BIO_new(BIO_s_mem());
+	SSL *ssl = SSL_new(SSL_CTX_new(TLS_client_method()));
+
+	*other = SSL_new(server_context());
+	BIO_set_mem_eof_return(up, -1);            /* nothing there is not the end */
+	BIO_set_mem_eof_return(down, -1);
+	BIO_up_ref(up);
+	BIO_up_ref(down);
+	SSL_set_bio(ssl, down, up);
+	SSL_set_bio(*other, up, down);
+	shake_hands(ssl, *other);
+	return ssl;
+}
+
 /* Two ends of one connection: the handshake takes turns. */
 static SSL *connected(SSL **other)
 {
@@ -82,22 +109,17 @@ static SSL *connected(SSL **other)
 	close(listener);
 	SSL *ssl = over(SSL_CTX_new(TLS_client_method()), client, O_NONBLOCK);
 	*other = over(server_context(), server, O_NONBLOCK);
-	SSL_set_connect_state(ssl);
-	SSL_set_accept_state(*other);
-	for (int done = 0; done != 2;) {
-		done = SSL_do_handshake(ssl) == 1;
-		done += SSL_do_handshake(*other) == 1;
-	}
+	shake_hands(ssl, *other);
 	fcntl(client, F_SETFL, 0);
 	fcntl(server, F_SETFL, 0);
 	return ssl;
 }
 
-static void calls(long n)
+static void calls(long n, SSL *(*join)(SSL **))
 {
 	static double writes[CHUNKS], reads[CHUNKS];
 	char bytes[SIZE], read_bytes[SIZE], byte;
-	SSL *server, *client = connected(&server);
+	SSL *server, *client = join(&server);
 
 	memset(bytes, 'x', sizeof(bytes));
 	n = n / CHUNKS ? n / CHUNKS : 1;
@@ -159,7 +181,9 @@ int main(int argc, char **argv)
 	printf("ready %d\n", getpid());
 	fflush(stdout);
 	if (argc == 3 && !strcmp(argv[1], "calls"))
-		calls(atol(argv[2]));
+		calls(atol(argv[2]), connected);
+	else if (argc == 3 && !strcmp(argv[1], "memory"))
+		calls(atol(argv[2]), beside);
 	else if (argc == 4 && !strcmp(argv[1], "serve"))
 		serve(atol(argv[2]), atol(argv[3]));
 	else

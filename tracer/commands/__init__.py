@@ -10,7 +10,8 @@ import os
 import sys
 from collections.abc import Sequence
 
-from tracer.commands._fork import fork, live_early
+from tracer.commands._fork import live_early
+from tracer.fork import fork
 from tracer.target.rights import can_trace
 
 TYPE_CHECKING = False  # as typing has it, which takes as long to load as the fork saves

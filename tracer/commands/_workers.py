@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from tracer.commands._fork import fork
 from tracer.errors import EbtraceError, PermissionMissing
+from tracer.fork import fork
 from tracer.link import Link, detach, peer
 from tracer.target.signals import Interrupted
 from tracer.target.terminal import suspend
@@ -49,7 +49,7 @@ Prepare = Callable[[], StartWorker]
 
 
 def forked_worker(pid: int, connection: int) -> Worker:
-    """The worker that `_fork.fork` has forked."""
+    """The worker that `fork` has forked."""
     return Worker(Link(socket.socket(fileno=connection)), pid, child=True)
 
 

@@ -2,43 +2,56 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from tracer.errors import EbtraceError
+from tracer.fork import fork
 from tracer.kernel.image import cached
+from tracer.kernel.sys import share_heap
 from tracer.kernel.tracing import Tracing
 from tracer.stream.lanes import ring_bytes
 
 __all__ = ("USUAL", "Loaded", "load_early")
 
 USUAL = ("full", "ring")  # mode, transport
+_SPARE_HEAP = 1 << 20
 _SWITCH_S = 0.0005  # between the threads of this process: a call to the kernel should not wait for an import
 
 
 class Loaded(NamedTuple):
-    """The probes in the kernel, and the image that they were loaded from."""
+    """The probes in the kernel, the image that they were loaded from, and the process that watches for TLS libraries: pid and descriptor."""
 
     tracing: Tracing
     image: dict[str, Any]
+    watch: tuple[int, int]
 
 
-def load_early() -> Callable[[], Loaded | None]:
-    """Makes the maps, and has the programs loaded on threads; the returned function waits for them.
+def load_early(connection: int) -> Callable[[], Loaded | None]:
+    """Makes the maps, forks the watch, and has the programs loaded on threads; the returned function waits for them.
 
-    It gives None if they are not in the cache, or if the order will meet the same error.
+    It gives None if they are not in the cache, or if the order will meet the same error. ``connection`` is this process's own.
     """
+    share_heap(_SPARE_HEAP)  # before there are threads
     usual_s = sys.getswitchinterval()
     failed: list[Exception] = []
     try:
-        image = cached(*USUAL)
-        tracing = Tracing(image, ring_bytes(USUAL[1], None)) if image else None
+        image, sizes = cached(*USUAL), ring_bytes(USUAL[1], None)
+        tracing = Tracing(image, sizes) if image else None
     except EbtraceError:
         return lambda: None
     if image is None or tracing is None:
         return lambda: None
+
+    def watch(link: int) -> int:
+        from tracer.stream.watching import live
+
+        return live(tracing, sizes["images"], [connection], link, uretprobes=image["features"]["uretprobes"])
+
+    forked = fork(watch)  # now, while there are no threads, and little memory that would be copied later
 
     def load() -> None:
         try:
@@ -49,9 +62,14 @@ def load_early() -> Callable[[], Loaded | None]:
     def loaded() -> Loaded | None:
         thread.join()
         sys.setswitchinterval(usual_s)
-        if failed and not isinstance(failed[0], EbtraceError):
+        if not failed:
+            return Loaded(tracing, image, forked)
+        os.close(forked[1])
+        os.waitpid(forked[0], 0)
+        tracing.close()
+        if not isinstance(failed[0], EbtraceError):
             raise failed[0]
-        return None if failed else Loaded(tracing, image)
+        return None
 
     sys.setswitchinterval(_SWITCH_S)
     thread = threading.Thread(target=load, name="ebtrace-load")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 
-__all__ = ("arch", "bpf", "bpf_in_place", "buffer", "keep_heap", "membarrier", "perf_event_open", "possible_cpus")
+__all__ = ("arch", "bpf", "bpf_in_place", "buffer", "membarrier", "perf_event_open", "possible_cpus", "share_heap")
 
 _NUMBERS = {  # asm/unistd_64.h, asm-generic/unistd.h
     "x86_64": {"bpf": 321, "perf_event_open": 298, "membarrier": 324},
@@ -63,12 +63,14 @@ def membarrier() -> None:
         time.sleep(0.02)
 
 
-def keep_heap(spare: int) -> None:
-    """Lets malloc keep ``spare`` bytes at the top of the heap, where it would give them back and fetch them again for each batch.
+def share_heap(spare: int) -> None:
+    """Gives all threads one heap, in which one can use again what another has freed: they hold Python's lock in turn, so none waits.
 
-    mallopt(3) with M_TOP_PAD; a C library without it does nothing.
+    Malloc may keep ``spare`` bytes at its top, where it would give them back and fetch them again for each batch. mallopt(3) with
+    M_ARENA_MAX and M_TOP_PAD; a C library without it does nothing.
     """
     try:
+        _libc.mallopt(-8, 1)
         _libc.mallopt(-2, spare)
     except AttributeError:
         return

@@ -15,7 +15,6 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from tracer.kernel.sys import keep_heap
 from tracer.kernel.tracing import Tracing
 from tracer.records import LANES, LifeKind
 from tracer.target.process import environment
@@ -30,10 +29,9 @@ if TYPE_CHECKING:
 
 __all__ = ("BATCH", "Sink", "load_libraries")
 
-BATCH = 8192  # syscall records in one buffer, and at most in one block
+BATCH = 4096  # syscall records in one buffer, and at most in one block
 _BUFFERS = 4
 _BUFFERS_AT_FIRST = 28  # until the writer has loaded its libraries, a tenth of a second in which nothing is written
-_SPARE_HEAP = 1 << 20
 _CHECKPOINT_S = (1.0, 2.0, 5.0)  # the first pauses between totals on disk; the last one repeats
 
 
@@ -155,7 +153,6 @@ class Sink:
         from tracer.stream.redaction import Redaction
         from tracer.stream.sampler import Sampler
 
-        keep_heap(_SPARE_HEAP)
         self._limit = _BUFFERS
         self._sampler = Sampler()
         self._redaction = Redaction(self._key, self._redact, self.learned.put)

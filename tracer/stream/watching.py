@@ -13,26 +13,37 @@ from typing import Any
 from tracer.kernel.perf import PerfStrings
 from tracer.kernel.ring import StringRing
 from tracer.kernel.tracing import Tracing
-from tracer.link import Link
+from tracer.link import Link, detach
 from tracer.records import MapId
 from tracer.tls.watch import TlsWatch
 
-__all__ = ("WatchLink",)
+__all__ = ("WatchLink", "live")
 
 _PATIENCE_S = 10.0
+
+
+def live(tracing: Tracing, size: int, foreign: list[int], connection: int, lane: PerfStrings | None = None, *, uretprobes: bool) -> int:
+    """The watch's own life. ``foreign``: descriptors that are not its business. ``lane``: perf buffers in the place of a BPF ring buffer."""
+    detach()
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    gc.freeze()  # else each collection writes to all that it shares with the worker, and takes a copy of it
+    for fd in foreign:
+        os.close(fd)
+    with suppress(OSError):  # what it has to do is short, and then must not wait for whatever keeps the machine busy
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+    if lane is not None:
+        lane.forked()
+    images = lane or StringRing(tracing.maps[MapId.IMAGES].fd, size)
+    TlsWatch(tracing, images, Link(socket.socket(fileno=connection)), uretprobes=uretprobes).run()
+    return 0
 
 
 class WatchLink:
     """One watch. ``images``, ``delivered`` and ``problems`` are as it told them last; ``ready``: it has looked at what ran at the beginning."""
 
-    def __init__(self, tracing: Tracing, ring_bytes: int, foreign: list[int], lane: PerfStrings | None = None, *, uretprobes: bool) -> None:
-        """Forks. ``foreign``: descriptors that are not the watch's business. ``lane``: perf buffers in the place of a BPF ring buffer."""
-        ours, theirs = socket.socketpair()
-        self._pid = os.fork()
-        if not self._pid:
-            self._live(tracing, ring_bytes, [*foreign, ours.fileno()], lane, theirs, uretprobes)
-        theirs.close()
-        self._link = Link(ours)
+    def __init__(self, pid: int, connection: int) -> None:
+        """It has been forked."""
+        self._pid, self._link = pid, Link(socket.socket(fileno=connection))
         self.ready = False
         self.images: list[dict[str, Any]] = []
         self.delivered = 0
@@ -41,21 +52,11 @@ class WatchLink:
         self._judged: dict[int, bool] = {}
         self._dead = False
 
-    @staticmethod
-    def _live(tracing: Tracing, size: int, foreign: list[int], lane: PerfStrings | None, connection: socket.socket, uretprobes: bool) -> None:
-        try:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
-            gc.freeze()  # else each collection writes to all that it shares with the worker, and takes a copy of it
-            for fd in foreign:
-                os.close(fd)
-            with suppress(OSError):  # what it has to do is short, and then must not wait for whatever keeps the machine busy
-                os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
-            if lane is not None:
-                lane.forked()
-            images = lane or StringRing(tracing.maps[MapId.IMAGES].fd, size)
-            TlsWatch(tracing, images, Link(connection), uretprobes=uretprobes).run()
-        finally:
-            os._exit(0)
+    def end(self) -> None:
+        """Takes it down; its probes go with it."""
+        self._link.close()
+        os.kill(self._pid, signal.SIGKILL)
+        os.waitpid(self._pid, 0)
 
     def fileno(self) -> int:
         """Readable when it has said something."""
