@@ -44,6 +44,7 @@ static long (*const seq_write)(void *seq, const void *data, u32 size) = (void *)
 static long (*const ring_output)(void *ring, void *data, u64 size, u64 flags) = (void *)130;
 static void *(*const storage_get)(void *map, void *task, void *value, u64 flags) = (void *)156;
 static struct task_struct *(*const current_task)(void) = (void *)158;
+static u64 (*const attach_cookie)(void *ctx) = (void *)174;
 static struct pt_regs *(*const task_regs)(void *task) = (void *)175;
 
 /*

@@ -142,7 +142,7 @@ PROBE(on_data)(u64 *ctx)
 	inode = READ(m->file, f_inode);
 	m->sock = alias((u64)sk, READ(inode, i_ino));
 	m->count = m->name = 0;
-	m->sends = plan->flags & PLAN_SENDS;
+	m->sends = plan->flags / PLAN_SENDS & 1;
 	m->base = a[1];
 	m->length = result;
 	if (plan->flags & PLAN_ADDRESSED)

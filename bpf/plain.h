@@ -54,6 +54,12 @@ INLINE void plain_put(void *ctx, struct apart *a, struct rec_plain *head, u64 fr
 	lane_send(ctx, MAP_PLAINTEXT, LANE_PLAINTEXT, &a->head, sizeof(a->head) + kept, SENT_LATELY(head->position, head->length));
 }
 
+/* Calculated, not chosen: the verifier would walk what follows for each of the two. */
+INLINE struct flow *flow_of(struct stream *st, u64 sent)
+{
+	return (void *)st->flows + (sent & 1) * sizeof(struct flow);
+}
+
 #define HTTP2_CLIENT 0x5448202a20495250ULL     /* "PRI * HT", the first of 24 bytes: RFC 9113, 3.4 */
 #define HTTP2_PREFACE 24
 #define HTTP2_SERVER 0x4000000ULL              /* SETTINGS: three bytes of length, a type, flags, and the first three bytes of stream 0 */

@@ -472,6 +472,14 @@ enum role {
 	ROLE_WRITE_INNER,          /* (object, buffer, size, flags, *bytes): returns 1 */
 };
 
+/* What a probe on a function is attached with: its role, what follows from that, and from GIVEN_LIBRARY on the number of its library. */
+enum given {
+	GIVEN_ROLE = 0x3f,
+	GIVEN_SENDS = 0x40,
+	GIVEN_GO = 0x80,
+	GIVEN_LIBRARY = 0x100,
+};
+
 struct tls_key {
 	u64 object;
 	u32 proc;

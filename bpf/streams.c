@@ -165,11 +165,6 @@ INLINE int head_read(struct work *w, struct flow *flow)
 	return flow->had >= TLS_HEAD;
 }
 
-INLINE struct flow *flow_of(struct watched *watched, u32 sent)
-{
-	return sent ? &watched->stream.flows[1] : &watched->stream.flows[0];
-}
-
 /* What has been put down; of several records for one call the last one has its length. */
 INLINE void send_heads(void *ctx, struct work *w, u32 length)
 {
@@ -189,7 +184,7 @@ PROBE(on_wire)(u64 *ctx)
 
 	if (!w || !watched)
 		return 0;
-	flow = flow_of(watched, w->message.sends);
+	flow = flow_of(&watched->stream, w->message.sends);
 #pragma clang loop unroll(disable)
 	ROUNDS(i, HEAD_STEPS, w->rounds) {
 		u64 n, place;
@@ -264,8 +259,8 @@ PROBE(on_stream)(u64 *ctx)
 	watched = watched_stream(w->message.file, w->message.sock);
 	if (!watched)
 		return 0;
-	sent = w->message.sends != 0;
-	flow = flow_of(watched, sent);
+	sent = w->message.sends;
+	flow = flow_of(&watched->stream, sent);
 	start = flow->position;
 	/* The rest of a TLS record, or a part of it: of that there is nothing to tell. One branch, for the verifier's sake. */
 	known = w->message.length;
@@ -292,7 +287,7 @@ PROBE(on_stream)(u64 *ctx)
 	w->head.proc = s->proc;
 	w->head.tid = s->tid;
 	w->head.fd = w->message.fd;
-	w->head.flags = (sent ? PLAIN_SENT : 0) | (watched->stream.flags & STREAM_MIDWAY ? PLAIN_MIDWAY : 0);
+	w->head.flags = sent | (watched->stream.flags & STREAM_MIDWAY ? PLAIN_MIDWAY : 0);
 	w->at = from;
 	w->left = w->message.length;
 	w->room = w->message.count ? 0 : w->message.length;

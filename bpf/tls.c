@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Plaintext of TLS, at the functions that libraries read and write it with. The probes are uprobes, attached by the loader where
- * tracer/tls/ has found such a function; each load of a program is told by a constant what kind of function it is for.
+ * tracer/tls/ has found such a function, and are told what kind of function it is.
  *
  * Unlike tracepoints, an uprobe may be interrupted by another one on its CPU (since Linux 6.0): no per-CPU memory here.
  */
@@ -16,17 +16,25 @@
 #define FRAME_RUNS 20              /* those that look at frames; the ones that are left keep what there is */
 #define FRAME_STEPS 8              /* likewise: a frame takes two, its head and the rest of it */
 
-/* The loader puts role | library << 8 in the place of this number. */
-INLINE u64 given(void)
+/*
+ * What the probe was attached with (enum given). Or else, where a link has no such cookie, the loader puts it in the place of a number,
+ * and loads a program for each role and library.
+ */
+INLINE u64 given(void *ctx)
 {
+#if UPROBE_COOKIE
+	return attach_cookie(ctx);
+#else
 	u64 value;
 
 	asm volatile("%0 = 0x65627472616365ab ll" : "=r"(value));
 	return value;
+#endif
 }
 
-#define IS_WRITE(role) ((role) == ROLE_WRITE || (role) == ROLE_WRITE_EX || (role) == ROLE_GO_WRITE || (role) == ROLE_WRITE_INNER)
-#define IS_GO(role) ((role) == ROLE_GO_READ || (role) == ROLE_GO_WRITE)
+/* Numbers, not branches: the verifier would walk what follows for each. */
+#define SENDS(what) (OPAQUE(what) / GIVEN_SENDS & 1)
+#define IN_GO(what) (OPAQUE(what) / GIVEN_GO & 1)
 
 /*
  * Go passes arguments in registers of its own (its internal ABI, since Go 1.17), and keeps the goroutine in one. Both kinds are
@@ -36,7 +44,7 @@ INLINE u64 given(void)
 #define PARAMETER(regs, go, in_c, in_go) ({ \
 	u64 c_ = (regs)->in_c, go_ = (regs)->in_go; \
 	asm volatile("" : "+r"(c_), "+r"(go_)); \
-	(go) ? go_ : c_; })
+	(go_ & -(go)) | (c_ & ((go) - 1)); })
 #define PARAMETER_0(regs, go) PARAMETER(regs, go, di, ax)
 #define PARAMETER_1(regs, go) PARAMETER(regs, go, si, bx)
 #define PARAMETER_3(regs) ((regs)->cx)
@@ -53,13 +61,12 @@ INLINE u64 given(void)
 #endif
 
 /* A call is a thread's or, in Go, a goroutine's, which may be on another thread when it returns. */
-INLINE u64 call_key(struct pt_regs *regs, u32 role)
+INLINE u64 call_key(struct pt_regs *regs, u64 what)
 {
-	u64 id = current_pid_tgid();
+	u64 id = current_pid_tgid(), go = IN_GO(what), whose = (u32)id & (go - 1);
 
-	if (IS_GO(role))
-		return ((GOROUTINE(regs) * SCATTER) ^ (id >> 32)) << 1 | IS_WRITE(role);
-	return (u64)(u32)id << 1 | IS_WRITE(role);
+	whose |= (GOROUTINE(regs) * SCATTER ^ id >> 32) & -go;
+	return whose << 1 | SENDS(what);
 }
 
 INLINE struct task_state *awake(void)
@@ -84,13 +91,12 @@ INLINE u64 moved_at(struct pt_regs *regs, u32 role)
 
 PROBE(on_tls_enter)(struct pt_regs *regs)
 {
-	u32 role = given() & 0xff;
+	u64 what = given(regs), key;
 	struct tls_call fresh = {}, *call;
-	u64 key;
 
 	if (!awake())
 		return 0;
-	key = call_key(regs, role);
+	key = call_key(regs, what);
 	call = map_lookup(MAP(MAP_TLS_CALLS), &key);
 	if (!call) {
 		map_update(MAP(MAP_TLS_CALLS), &key, &fresh, 0);
@@ -98,9 +104,9 @@ PROBE(on_tls_enter)(struct pt_regs *regs)
 		if (!call)
 			return 0;
 	}
-	call->object = PARAMETER_0(regs, IS_GO(role));
-	call->buffer = PARAMETER_1(regs, IS_GO(role));
-	call->moved = moved_at(regs, role);
+	call->object = PARAMETER_0(regs, IN_GO(what));
+	call->buffer = PARAMETER_1(regs, IN_GO(what));
+	call->moved = moved_at(regs, what & GIVEN_ROLE);
 	call->start_ns = clock_ns();
 	return 0;
 }
@@ -160,14 +166,14 @@ INLINE u64 go_sock(u64 object)
 #define go_sock(object) 0
 #endif
 
-INLINE void tls_head(struct rec_plain *head, struct task_state *s, struct tls_key *key)
+INLINE void tls_head(struct rec_plain *head, struct task_state *s, struct tls_key *key, u64 what)
 {
 	head->at_ns = clock_ns();
 	head->connection = alias(key->object, key->proc);
 	head->proc = s->proc;
 	head->tid = s->tid;
 	head->fd = -1;
-	head->library = given() >> 8;
+	head->library = what / GIVEN_LIBRARY;
 }
 
 /* Like plain_put, with memory that no other probe here is using. */
@@ -203,10 +209,11 @@ INLINE void tls_rest(struct pt_regs *regs, struct tls_call *call)
 	tls_piece(regs, call);
 }
 
-PROBE(on_tls_return)(struct pt_regs *regs)
+INLINE int tls_return(struct pt_regs *regs, int go)
 {
 	struct task_state *s = awake();
-	u32 role = given() & 0xff, sent = IS_WRITE(role);
+	u64 what = given(regs), sent = SENDS(what);
+	u32 role = what & GIVEN_ROLE;
 	struct tls_key key = {};
 	struct tls_call *call;
 	struct stream *st;
@@ -215,7 +222,7 @@ PROBE(on_tls_return)(struct pt_regs *regs)
 
 	if (!s)
 		return 0;
-	of = call_key(regs, role);
+	of = call_key(regs, what);
 	call = map_lookup(MAP(MAP_TLS_CALLS), &of);
 	if (!call || !call->object)
 		return 0;
@@ -229,13 +236,14 @@ PROBE(on_tls_return)(struct pt_regs *regs)
 	st = stream_of(&key);
 	if (!st)
 		return 0;
-	flow = sent ? &st->flows[1] : &st->flows[0];
+	flow = flow_of(st, sent);
 	__builtin_memset(&call->head, 0, sizeof(call->head));
-	tls_head(&call->head, s, &key);
+	tls_head(&call->head, s, &key, what);
 	call->head.start_ns = call->start_ns;
 	call->head.kind = PLAIN_TLS;
-	call->head.flags = sent ? PLAIN_SENT : 0;
-	if (IS_GO(role))
+	_Static_assert(PLAIN_SENT == 1, "what is told is a number");
+	call->head.flags = sent;
+	if (go)
 		call->head.sock = go_sock(key.object);
 	call->head.position = flow->position;
 	flow->position += call->left;
@@ -249,9 +257,20 @@ PROBE(on_tls_return)(struct pt_regs *regs)
 		if (!call->left)
 			return 0;
 	}
-	tail_call(regs, MAP(MAP_TLS_TAILS), given() & 0xff);
+	tail_call(regs, MAP(MAP_TLS_TAILS), role);
 	tls_rest(regs, call);
 	return 0;
+}
+
+PROBE(on_tls_return)(struct pt_regs *regs)
+{
+	return tls_return(regs, 0);
+}
+
+/* Apart, since what leads to a socket there is long for the verifier, and needed by few. */
+PROBE(on_go_return)(struct pt_regs *regs)
+{
+	return tls_return(regs, 1);
 }
 
 #define FRAME_HEAD 9               /* RFC 9113, 4.1 */
@@ -344,15 +363,14 @@ INLINE void frame_step(struct tls_call *call, struct flow *flow)
 /* The rest of a call that moved much at once, or frames of HTTP/2. */
 PROBE(on_tls_more)(struct pt_regs *regs)
 {
-	u32 role = given() & 0xff;
-	u64 of = call_key(regs, role);
+	u64 what = given(regs), of = call_key(regs, what);
 	struct tls_call *call = map_lookup(MAP(MAP_TLS_CALLS), &of);
 	struct stream *st = call ? map_lookup(MAP(MAP_TLS_ENDS), &call->key) : 0;
 	struct flow *flow;
 
 	if (!st)
 		return 0;
-	flow = IS_WRITE(role) ? &st->flows[1] : &st->flows[0];
+	flow = flow_of(st, SENDS(what));
 	if (flow->frames == FRAMES_ASTRAY && !call->runs)
 		frames_found(call, flow);
 	call->runs += 1;
@@ -368,7 +386,7 @@ PROBE(on_tls_more)(struct pt_regs *regs)
 			tls_piece(regs, call);
 	if (!call->left)
 		return 0;
-	tail_call(regs, MAP(MAP_TLS_TAILS), role);
+	tail_call(regs, MAP(MAP_TLS_TAILS), what & GIVEN_ROLE);
 	tls_rest(regs, call);
 	return 0;
 }
@@ -386,7 +404,7 @@ PROBE(on_tls_free)(struct pt_regs *regs)
 	if (!map_lookup(MAP(MAP_TLS_ENDS), &key))
 		return 0;
 	map_delete(MAP(MAP_TLS_ENDS), &key);
-	tls_head(&head, s, &key);
+	tls_head(&head, s, &key, given(regs));
 	head.kind = PLAIN_FREED;
 	plain_put_apart(regs, &head, 0, 0);
 	return 0;

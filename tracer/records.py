@@ -10,8 +10,8 @@ from enum import IntEnum, IntFlag
 
 __all__ = (
     "APARTS", "ARGV_BYTES", "BULK", "BULK_SLOTS", "CALL_SHIFT", "CONTROL", "CallFlag", "CensusKind", "DURATION_MASK", "FLAGS_SHIFT", "GATE",
-    "HISTOGRAM_BUCKETS", "HISTOGRAM_SHIFT", "IMAGE_KEY", "IMAGE_RECORD", "LANES", "LANE_COUNT", "LIFECYCLE_FIELDS", "Lane", "LifeKind", "MARK",
-    "MapId", "PATH_BYTES", "PAYLOAD_BYTES", "PAYLOAD_FIELDS", "PLAIN_CHUNK", "PLAIN_HEAD", "PLAN", "PayloadFlag", "PlainFlag",
+    "GIVEN_LIBRARY", "HISTOGRAM_BUCKETS", "HISTOGRAM_SHIFT", "IMAGE_KEY", "IMAGE_RECORD", "LANES", "LANE_COUNT", "LIFECYCLE_FIELDS", "Lane",
+    "LifeKind", "MARK", "MapId", "PATH_BYTES", "PAYLOAD_BYTES", "PAYLOAD_FIELDS", "PLAIN_CHUNK", "PLAIN_HEAD", "PLAN", "PayloadFlag", "PlainFlag",
     "PlainKind", "PlanFlag", "Role", "SAMPLE_FIELDS", "SCRATCH_HEAD", "SOCKET_FIELDS", "SOCKET_RECORD", "SOCK_STATE", "STREAM", "STRING_HEAD",
     "SYSCALL_FIELDS", "SYSNO_COMPAT", "SYSNO_LIMIT", "SYSNO_MASK", "SYSNO_UNKNOWN", "SYSNO_URING", "ShareFlag", "SlotKind", "SocketKind",
     "StateFlag", "StringFlag", "TASK_STATE", "TLS_CALL", "TLS_KEY", "TOTALS_FIELDS", "TOTALS_KEY", "Tail", "URING_STATE", "WATCHED", "WatchKind",
@@ -257,6 +257,14 @@ class Role(IntEnum):
     READ_INNER = 7
     WRITE_INNER = 8
 
+    @property
+    def given(self) -> int:
+        """What a probe on such a function is attached with (enum given), without the library."""
+        sends = self in (Role.WRITE, Role.WRITE_EX, Role.GO_WRITE, Role.WRITE_INNER)
+        return self | _SENDS * sends | _GO * (self in (Role.GO_READ, Role.GO_WRITE))
+
+
+_SENDS, _GO, GIVEN_LIBRARY = 0x40, 0x80, 0x100
 
 # struct rec_syscall: 56 bytes
 SYSCALL_FIELDS = [

@@ -64,6 +64,8 @@ class _Session:
         self._plans = plans(arch(), order.get("expression") or "", order.get("sample") or 1, names=order["mode"] == "full")
         sizes = ring_bytes(order["transport"], order.get("ring_mb"), order.get("max_body") or 0)
         self._tracing, self._probes, self._cached, self._watch = _ready(order, sizes, loaded)
+        if self._watch is not None:
+            self._watch.prepare()
         self._tracing.plan(self._plans, SLOW_NS, Plaintext.bulk(order.get("max_body") or 0))
         self._sizes = sizes
         self._lanes = open_lanes(self._tracing, sizes)

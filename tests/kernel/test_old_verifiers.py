@@ -63,7 +63,7 @@ def test_only_jumps_lead_back(kernel: str, transport: str) -> None:
     """Kernels that know may_goto take any way back."""
     btf = KernelBtf()
     running = Compilation()
-    running.begin(flags("full", transport, _FEATURES[kernel] | {"may_goto": False}, possible_cpus()), shapes(btf, arch()))
+    running.begin(flags("full", transport, _FEATURES[kernel] | {"may_goto": False, "uprobe_multi": False}, possible_cpus()), shapes(btf, arch()))
     programs = running.programs()
     assert "on_data" in programs
     assert {name: edges for name, code in programs.items() if (edges := back_edges(code))} == {}

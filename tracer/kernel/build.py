@@ -10,6 +10,8 @@ import contextlib
 import json
 import os
 import sys
+import threading
+from collections.abc import Callable
 from typing import Any
 
 from tracer.errors import EbtraceError, HostError, KernelTooOld
@@ -44,6 +46,7 @@ def flags(mode: str, transport: str, features: dict[str, bool], cpus: int) -> li
         "TRANSPORT_PERF": int(transport == "perf"),
         "DETAIL": int(mode == "full"),
         "COUNTS_ONLY": int(mode == "counts"),
+        "UPROBE_COOKIE": int(features["uprobe_multi"]),
         "URING": int(features["uring"]),
         "URING_CQE": int(features["uring_cqe"]),
     }
@@ -80,16 +83,29 @@ def _uring(btf: KernelBtf) -> bool:
     return 0 < together <= _REQUEST_MOST and btf.arguments("io_uring_complete") in (_BY_CQE, _BY_VALUE) and submit in (1, 2)
 
 
+def _beside(question: Callable[[], bool]) -> Callable[[], bool]:
+    """Asks on a thread; the returned function waits for the answer."""
+    answers: list[bool] = []
+    thread = threading.Thread(target=lambda: answers.append(question()))
+    thread.start()
+
+    def answer() -> bool:
+        thread.join()
+        return bool(answers and answers[0])
+
+    return answer
+
+
 def build(mode: str, transport: str) -> dict[str, Any]:
     """Compiles one image for this kernel. Raises HostError with what is missing."""
     running = Compilation()
+    probing = _beside(uprobe_multi_works)  # which takes a while, in which nothing is computed
     btf, cpus = KernelBtf(), possible_cpus()
     features = _features(btf, cpus)
     if transport == "ring" and not features["ring"]:
         transport = "perf"  # BPF ring buffers came with Linux 5.8
-    features |= {"uring": _uring(btf), "uring_cqe": btf.arguments("io_uring_complete") == _BY_CQE}
+    features |= {"uring": _uring(btf), "uring_cqe": btf.arguments("io_uring_complete") == _BY_CQE, "uprobe_multi": probing()}
     running.begin(flags(mode, transport, features, cpus), shapes(btf, arch()))
-    features["uprobe_multi"] = uprobe_multi_works()  # which takes a while, in which nothing is computed
     features["uretprobes"] = uretprobes_are_safe(multi=features["uprobe_multi"])
     programs = running.programs()
     points = TRACEPOINTS | OPTIONAL | {name: behind.point for name, behind in TAILS.items()}

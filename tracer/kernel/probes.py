@@ -80,7 +80,7 @@ TAILS = {
     "on_copied": Behind("sys_exit", MapId.TAILS, (Tail.COPIED,)),
     "on_uring_socket": Behind("io_uring_complete", MapId.URING_TAILS, (0,)),
 }
-UPROBES = frozenset(("on_tls_enter", "on_tls_return", "on_tls_more", "on_tls_free"))
+UPROBES = frozenset(("on_tls_enter", "on_tls_return", "on_go_return", "on_tls_more", "on_tls_free"))
 _GIVEN = 0x65627472616365AB  # the constant in whose place load_uprobe puts one (bpf/tls.c)
 CENSUS, SOCKET_CENSUS = "on_census", "on_socket_census"
 ITERATORS = {CENSUS: "bpf_iter_task", SOCKET_CENSUS: "bpf_iter_task_file"}

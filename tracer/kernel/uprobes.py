@@ -33,13 +33,16 @@ def _number(name: str) -> int:
         return int(file.read().strip().rpartition(":")[2])
 
 
-def attach_uprobes(path: str, offsets: Sequence[int], program: int, *, returning: bool = False, multi: bool) -> list[int]:
+def attach_uprobes(
+    path: str, offsets: Sequence[int], program: int, *, returning: bool = False, multi: bool, cookie: int = 0,
+) -> list[int]:
     """Runs ``program`` whenever the instruction at one of the ``offsets`` of the file is reached, or ``returning``: when that function returns.
 
-    With ``multi`` the program must have been loaded for that. Closing the returned descriptors takes it off. Raises OSError.
+    With ``multi`` the program must have been loaded for that, and may ask for its ``cookie``. Closing the returned descriptors takes it off.
+    Raises OSError.
     """
     if multi:
-        return [_link(path, offsets, program, returning)]
+        return [_link(path, offsets, program, returning, cookie)]
     fds: list[int] = []
     try:
         fds.extend(_event(path, offset, program, returning) for offset in offsets)
@@ -50,12 +53,14 @@ def attach_uprobes(path: str, offsets: Sequence[int], program: int, *, returning
     return fds
 
 
-def _link(path: str, offsets: Sequence[int], program: int, returning: bool) -> int:
+def _link(path: str, offsets: Sequence[int], program: int, returning: bool, cookie: int) -> int:
     memory, at = buffer(os.fsencode(path) + b"\0")
     places, places_at = buffer(struct.pack(f"<{len(offsets)}Q", *offsets))
+    cookies, cookies_at = buffer(struct.pack("<Q", cookie) * len(offsets))
     # program, target, attach type, flags; then of uprobe_multi: path, offsets, reference counters, cookies, how many, flags, process
-    fd = bpf(_LINK_CREATE, struct.pack("<IIIIQQQQIIII", program, 0, UPROBE_MULTI, 0, at, places_at, 0, 0, len(offsets), int(returning), 0, 0))
-    del memory, places
+    several = at, places_at, 0, cookies_at, len(offsets), int(returning), 0, 0
+    fd = bpf(_LINK_CREATE, struct.pack("<IIIIQQQQIIII", program, 0, UPROBE_MULTI, 0, *several))
+    del memory, places, cookies
     return fd
 
 

@@ -13,6 +13,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from tracer.kernel.tracing import Tracing
@@ -148,11 +149,15 @@ class Sink:
         return {"at_ns": time.clock_gettime_ns(time.CLOCK_MONOTONIC), "lanes": lanes, "overflowed": self._tracing.overflowed()}
 
     def _run(self) -> None:
+        usual = os.getpriority(os.PRIO_PROCESS, 0)
+        os.setpriority(os.PRIO_PROCESS, 0, max(usual, 0))  # of this thread: what it imports is not to take the CPU on which the target starts
         from tracer.session.writer import SessionWriter
         from tracer.stream.harvest import Harvest
         from tracer.stream.redaction import Redaction
         from tracer.stream.sampler import Sampler
 
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, 0, usual)
         self._limit = _BUFFERS
         self._sampler = Sampler()
         self._redaction = Redaction(self._key, self._redact, self.learned.put)

@@ -62,6 +62,10 @@ class WatchLink:
         """Readable when it has said something."""
         return self._link.fileno()
 
+    def prepare(self) -> None:
+        """Tells it that a target is about to run."""
+        self._link.send({"do": "prepare"})
+
     def look(self, pids: list[int]) -> None:
         """Has it look at what these processes run already."""
         self._link.send({"do": "look", "pids": pids})

@@ -6,16 +6,19 @@ import os
 import struct
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 
+from tracer.errors import EbtraceError
 from tracer.kernel.probes import on_two_threads
 from tracer.kernel.tracing import Tracing
 from tracer.kernel.uprobes import attach_uprobes
-from tracer.records import MapId, Role
+from tracer.records import GIVEN_LIBRARY, MapId, Role
 from tracer.tls.found import Function
 
 __all__ = ("Attachments",)
 
-_PROBES = {"enter": "on_tls_enter", "return": "on_tls_return", "more": "on_tls_more", "free": "on_tls_free"}
+_PROBES = {"enter": "on_tls_enter", "return": "on_tls_return", "more": "on_tls_more", "free": "on_tls_free", "go": "on_go_return"}
+_GO = (Role.GO_READ, Role.GO_WRITE)
 
 
 class Attachments:
@@ -24,21 +27,44 @@ class Attachments:
     def __init__(self, tracing: Tracing, *, uretprobes: bool) -> None:
         self._tracing, self._uretprobes = tracing, uretprobes
         self._links: dict[int, list[int]] = {}
+        self._idle: list[int] = []
         self._programs: dict[tuple[str, int], int] = {}
+
+    def prepare(self) -> None:
+        """Before a target runs: what would otherwise be waited for while it is held still. Raises EbtraceError.
+
+        Where a link has a cookie, a program is loaded once, and the verifier takes milliseconds for each. And for the first probe in a while
+        the kernel waits until no CPU is in the middle of a fork (dup_mmap_sem, kernel/events/uprobes.c), 15 ms, here for one on a file that
+        nobody runs.
+        """
+        if self._tracing.uprobe_multi:
+            self._program("enter", 0)
+            threading.Thread(target=self._warm_up).start()
+            for what in ("return", "more", "free"):
+                self._program(what, 0)
+
+    def _warm_up(self) -> None:
+        with suppress(OSError, EbtraceError):
+            fd = os.memfd_create("ebtrace", os.MFD_CLOEXEC)
+            os.write(fd, b"\xc3" * 16)
+            self._idle += self._probe(f"/proc/self/fd/{fd}", [0], "enter", Role.READ.given)
+            os.close(fd)
 
     def put_on(self, fd: int, functions: Sequence[Function], number: int) -> list[str]:
         """Attaches to the functions of an open file; the roles of those whose ways out are not known. Raises OSError and EbtraceError."""
-        self._load(functions, number)
+        if not self._tracing.uprobe_multi:
+            self._load(functions, number)
         path, links, missing = f"/proc/self/fd/{fd}", [], []
         try:
             for function in functions:
                 role = Role[function.role.upper()]
+                given = role.given | number * GIVEN_LIBRARY
                 if role == Role.FREE:
-                    links += self._probe(path, [function.entry], self._program("free", role, number))
-                elif not self._returns(path, function, role, number, links):
+                    links += self._probe(path, [function.entry], "free", given)
+                elif not self._returns(path, function, role, given, links):
                     missing.append(function.role)
                 else:
-                    links += self._probe(path, [function.entry], self._program("enter", role, 0))
+                    links += self._probe(path, [function.entry], "enter", role.given)
         except BaseException:
             for link in links:
                 os.close(link)
@@ -55,38 +81,42 @@ class Attachments:
 
     def take_all_off(self) -> None:
         """The kernel waits for all CPUs at each one (up to a tenth of a second), but for several at once no longer."""
-        threads = [threading.Thread(target=os.close, args=(link,)) for links in self._links.values() for link in links]
+        threads = [threading.Thread(target=os.close, args=(link,)) for links in (self._idle, *self._links.values()) for link in links]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
         self._links.clear()
 
-    def _returns(self, path: str, function: Function, role: Role, number: int, links: list[int]) -> bool:
+    def _returns(self, path: str, function: Function, role: Role, given: int, links: list[int]) -> bool:
         """Probes the function's end, before its beginning. Go moves its stacks, on which a uretprobe would leave its mark."""
-        in_go = role in (Role.GO_READ, Role.GO_WRITE)
-        program = self._program("return", role, number)
-        if self._uretprobes and not in_go:
-            links += self._probe(path, [function.entry], program, returning=True)
+        if self._uretprobes and role not in _GO:
+            links += self._probe(path, [function.entry], "return", given, returning=True)
             return True
         if function.returns:
-            links += self._probe(path, function.returns, program)
+            links += self._probe(path, function.returns, "go" if role in _GO else "return", given)
         return bool(function.returns)
 
-    def _probe(self, path: str, offsets: Sequence[int], program: int, *, returning: bool = False) -> list[int]:
-        return attach_uprobes(path, offsets, program, returning=returning, multi=self._tracing.uprobe_multi)
+    def _probe(self, path: str, offsets: Sequence[int], what: str, given: int, *, returning: bool = False) -> list[int]:
+        multi = self._tracing.uprobe_multi
+        return attach_uprobes(path, offsets, self._program(what, given), returning=returning, multi=multi, cookie=given)
 
     def _load(self, functions: Sequence[Function], number: int) -> None:
-        """The programs for all of these, on two threads: the verifier takes milliseconds for each, and a process is held still meanwhile."""
-        wanted: list[tuple[str, Role, int]] = []
+        """The programs for all of these, on two threads: a process is held still meanwhile."""
+        wanted: list[tuple[str, int]] = []
         for role in {Role[function.role.upper()] for function in functions}:
-            wanted += [("free", role, number)] if role == Role.FREE else [("enter", role, 0), ("return", role, number), ("more", role, 0)]
+            whole = role.given | number * GIVEN_LIBRARY
+            returning = "go" if role in _GO else "return"
+            wanted += [("free", whole)] if role == Role.FREE else [("enter", role.given), (returning, whole), ("more", role.given)]
         on_two_threads(lambda one: self._program(*one), wanted)
 
-    def _program(self, what: str, role: Role, number: int) -> int:
-        key = what, role | number << 8
+    def _program(self, what: str, given: int) -> int:
+        """A program that knows what it is given; with links that have cookies there is one of each."""
+        key = what, 0 if self._tracing.uprobe_multi else given
         if key not in self._programs:
-            self._programs[key] = program = self._tracing.uprobe(_PROBES[what], key[1])
+            self._programs[key] = program = self._tracing.uprobe(_PROBES[what], given)
             if what == "more":
-                self._tracing.maps[MapId.TLS_TAILS].update(struct.pack("<I", role), struct.pack("<i", program))
+                for role in Role:
+                    if self._tracing.uprobe_multi or role.given == given:
+                        self._tracing.maps[MapId.TLS_TAILS].update(struct.pack("<I", role), struct.pack("<i", program))
         return self._programs[key]

@@ -4,7 +4,7 @@ A process of its own, forked from the worker before that has threads: it must be
 tells of each file once (lane images), before its code runs for the first time. A file with TLS functions is attached to while its process
 is held still, for a few milliseconds, or at most HOLD_S where it has to be searched.
 
-    worker -> watch   {"do": "look", "pids": [..]}, {"do": "judge", "verdicts": {number: bool}}, {"do": "stop"}
+    worker -> watch   {"do": "prepare"}, {"do": "look", "pids": [..]}, {"do": "judge", "verdicts": {number: bool}}, {"do": "stop"}
     watch -> worker   {"is": "library", "number": n, "name": ".."}, {"is": "ready"},
                       {"is": "images", "images": [..], "delivered": n, "problems": [..]}, and as "last" after "stop",
                       with "usage": what it took
@@ -31,6 +31,7 @@ from tracer.tls import cache
 from tracer.tls.attach import Attachments
 from tracer.tls.found import Found
 from tracer.tls.images import Image, Place, mapped_files, places
+from tracer.tls.known import Known
 
 if TYPE_CHECKING:
     from tracer.tls.child import Search
@@ -50,6 +51,7 @@ class TlsWatch:
     def __init__(self, tracing: Tracing, lane: StringRing | PerfStrings, link: Link, *, uretprobes: bool) -> None:
         self._tracing, self._lane, self._link, self._uretprobes = tracing, lane, link, uretprobes
         self._images: list[dict[str, Any]] = []
+        self._known = Known(returns=not uretprobes)
         self._attachments = Attachments(tracing, uretprobes=uretprobes)
         self._seen: set[tuple[int, int]] = set()   # inode and device
         self._fresh: list[tuple[bool, int, Place, _File, int]] = []  # a heap of files, each with a process that is about to run it
@@ -77,6 +79,7 @@ class TlsWatch:
                 break
             poll.poll(_LOOK_MS if self._tracing.perf else None)
         self._last()
+        self._known.save()
         self._attachments.take_all_off()
 
     def _last(self) -> None:
@@ -92,6 +95,8 @@ class TlsWatch:
                     for image in mapped_files(pid, self._seen):
                         self._look_at(image, None)
                 self._link.send({"is": "ready"})
+            case "prepare":
+                self._attachments.prepare()
             case "judge":
                 for number, verdict in message["verdicts"].items():
                     self._judge(int(number), verdict)
@@ -148,12 +153,15 @@ class TlsWatch:
         self._seen.add((image.inode, image.device))
         hold: Hold | None = None
         try:
-            found = cache.found(image.fd, returns=not self._uretprobes)
+            found = self._known.get(image.fd)
             if found is None:
-                hold = Hold(tgid) if tgid is not None else None
-                from tracer.tls.child import Search  # what it takes to start a process is seldom needed
+                found = cache.found(image.fd, returns=not self._uretprobes)
+                if found is None:
+                    hold = Hold(tgid) if tgid is not None else None
+                    from tracer.tls.child import Search  # what it takes to start a process is seldom needed
 
-                found = self._await(Search(image.fd), hold)
+                    found = self._await(Search(image.fd), hold)
+                self._known.add(image.fd, found)
             if found.library or found.note:
                 self._note(image, found)
                 self._tell_images()
