@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import struct
 
 import pytest
@@ -9,11 +10,17 @@ import pytest
 from tracer.kernel.btf import KernelBtf
 from tracer.kernel.build import flags
 from tracer.kernel.compile import Compilation
+from tracer.kernel.image import image
 from tracer.kernel.shapes import shapes
 from tracer.kernel.sys import arch, possible_cpus
+from tracer.kernel.tracing import Tracing
+from tracer.stream.lanes import ring_bytes
+from tracer.tls.attach import Attachments
+from tracer.tls.quick import quick
 
 _JUMPS, _CALL, _EXIT, _ALWAYS = (5, 6), 0x80, 0x90, 0x00
 _VARYING = ("task_storage", "task_regs", "uring", "uring_cqe")
+_NEWER = {"may_goto": False, "uprobe_multi": False}
 _FEATURES = {"6.8": dict.fromkeys(_VARYING, True), "5.10": dict.fromkeys(_VARYING, False)}
 
 
@@ -56,14 +63,45 @@ def test_the_search_finds_them() -> None:
             for program in (into_the_middle, closed_by_a_jump)] == [[(1, 2)], []]
 
 
+def compiled(kernel: str, transport: str) -> dict[str, bytes]:
+    running = Compilation()
+    running.begin(flags("full", transport, _FEATURES[kernel] | _NEWER, possible_cpus()), shapes(KernelBtf(), arch()))
+    return running.programs()
+
+
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # BCC's
 @pytest.mark.parametrize("kernel", _FEATURES)
 @pytest.mark.parametrize("transport", ["ring", "perf"])
 def test_only_jumps_lead_back(kernel: str, transport: str) -> None:
     """Kernels that know may_goto take any way back."""
-    btf = KernelBtf()
-    running = Compilation()
-    running.begin(flags("full", transport, _FEATURES[kernel] | {"may_goto": False, "uprobe_multi": False}, possible_cpus()), shapes(btf, arch()))
-    programs = running.programs()
+    programs = compiled(kernel, transport)
     assert "on_data" in programs
     assert {name: edges for name, code in programs.items() if (edges := back_edges(code))} == {}
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_they_load_and_attach_without_what_is_new() -> None:
+    """Loops that the verifier walks round for round, and perf events with a program for each role and library."""
+    usual = image("full", "ring")[0]
+    programs = {name: code for name, code in compiled("6.8", "ring").items() if name in usual["programs"]}
+    tracing = Tracing(usual | {"programs": programs, "features": usual["features"] | _NEWER}, ring_bytes("ring", 1))
+    tracing.load()
+    attachments = Attachments(tracing, uretprobes=True)
+    attachments.prepare()
+    with open(_openssl(), "rb") as file:
+        functions = quick(file.fileno()).functions
+        roles = {function.role for function in functions}
+        assert len(roles) >= 3
+        for number in (1, 2):
+            assert attachments.put_on(file.fileno(), functions, number) == []
+    assert len(attachments._programs) == 2 * len(roles - {"free"}) + 2 * len(roles)  # enter and more for all, return and free for each library
+    assert attachments.take_off(2)
+    attachments.take_all_off()
+    tracing.close()
+
+
+def _openssl() -> str:
+    """The library that this very Python speaks TLS with."""
+    assert ssl.OPENSSL_VERSION
+    with open("/proc/self/maps") as maps:
+        return next(line.split()[-1] for line in maps if "/libssl" in line)

@@ -98,6 +98,15 @@ def test_constants_agree(ask) -> None:
     assert ask(["sizeof(struct rec_syscall)", "sizeof(struct rec_lifecycle)"]) == [SYSCALL_RECORD, LIFECYCLE_RECORD]
 
 
+def test_what_probes_of_functions_are_attached_with(ask) -> None:
+    role, sends, go, library = ask(["GIVEN_ROLE", "GIVEN_SENDS", "GIVEN_GO", "GIVEN_LIBRARY"])
+    assert library == records.GIVEN_LIBRARY > max(role, sends, go)
+    for one in records.Role:
+        assert one.given & role == one
+        assert bool(one.given & sends) == ("WRITE" in one.name)
+        assert bool(one.given & go) == one.name.startswith("GO_")
+
+
 def test_maps_have_room_for_their_values(ask) -> None:
     plans = map_plans(4, task_storage=True, perf=False, ring_bytes=dict.fromkeys(records.LANES, 4096))
     pairs = {

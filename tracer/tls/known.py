@@ -25,7 +25,8 @@ class Known:
     def __init__(self, *, returns: bool, folder: str | None = None) -> None:
         self._path = os.path.join(folder or cache_folder(), f"files{'-returns' if returns else ''}.known")
         self._identity = _identity(returns)
-        self._files: dict[str, Any] = (read_trusted(self._path, self._identity) or {}).get("files", {})
+        files = (read_trusted(self._path, self._identity) or {}).get("files")
+        self._files: dict[str, Any] = files if isinstance(files, dict) else {}
         self._changed = False
 
     def get(self, fd: int) -> Found | None:

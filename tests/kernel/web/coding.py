@@ -7,7 +7,7 @@ Two turns: a tool is called, and what comes of it is answered, 300 tokens at 60 
 
 from __future__ import annotations
 
-import os
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -30,9 +30,7 @@ def main() -> int:
         trust = certificate(Path(folder))
         with Server(trust.context("h2", "http/1.1")) as server:
             words, how = agent(Path(folder), server.url, trust, new_secret(), "please use bash to say something")
-            inside = ["sh", "-c", f'cd "{how["cwd"]}" && exec "$@"', "opencode", *words]
-            pid = os.posix_spawn(EBTRACE, ["ebtrace", "bench", *sys.argv[1:], "--", *inside], how["env"])
-            return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+            return subprocess.run([EBTRACE, "bench", *sys.argv[1:], "--", *words], check=False, **how).returncode
 
 
 if __name__ == "__main__":
