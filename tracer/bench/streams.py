@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from statistics import median
 
 from tracer.bench.lab import Lab, Session
 from tracer.bench.rows import Budget, Row
@@ -40,10 +41,13 @@ def flood(lab: Lab, rounds: int, seconds: float, told: Callable[[str], None]) ->
             rates.append(made / (ns / 1e9))
             wrong += _wrong(session, made, session.calls.get(sysno, 0))
     kernel_mb = sessions[-1].tracer.get("kernel_map_mb", 0)
+    alone = median(session.tracer.get("peak_rss_mb", 0) for session in sessions)
     events = [sum(lane["delivered"] for lane in session.ledger.values()) for session in sessions]
     return [
         EVENTS.measured(rates, "; ".join(wrong) or f"{sum(events):,} events: ledger closed, nothing lost", broken=bool(wrong)),
-        MEMORY.measured([session.peak_mb for session in sessions], f"{kernel_mb:.0f} MB more are the kernel's maps and rings"),
+        MEMORY.measured(
+            [session.peak_mb for session in sessions],
+            f"{alone:.1f} MB without the front; {kernel_mb:.0f} MB more are the kernel's maps and rings"),
         SIZE.measured([session.size / max(n, 1) for session, n in zip(sessions, events)]),
     ]
 

@@ -153,7 +153,7 @@ class BpfMap(NamedTuple):
             except FileNotFoundError:  # the end of the map; what was found on the way counts
                 last = True
             if found := done():
-                yield keys.raw[: found * self.plan.key], values.raw[: found * self._size()]
+                yield ctypes.string_at(keys, found * self.plan.key), ctypes.string_at(values, found * self._size())
             if last:
                 return
             place.raw, start = following.raw, place_at

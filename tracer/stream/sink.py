@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = ("BATCH", "Sink", "load_libraries")
 
-BATCH = 4096  # syscall records in one buffer, and at most in one block
-_BUFFERS = 4
+BATCH = 8192  # syscall records in one buffer, and at most in one block
+_BUFFERS = 3
 _BUFFERS_AT_FIRST = 28  # until the writer has loaded its libraries, a tenth of a second in which nothing is written
 _CHECKPOINT_S = (1.0, 2.0, 5.0)  # the first pauses between totals on disk; the last one repeats
 
