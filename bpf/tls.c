@@ -3,7 +3,7 @@
  * Plaintext of TLS, at the functions that libraries read and write it with. The probes are uprobes, attached by the loader where
  * tracer/tls/ has found such a function, and are told what kind of function it is.
  *
- * Unlike tracepoints, an uprobe may be interrupted by another one on its CPU (since Linux 6.0): no per-CPU memory here.
+ * Unlike tracepoints, an uprobe may be put aside for another one on its CPU (since Linux 6.0): per-CPU memory has to be taken (plain.h).
  */
 #if DETAIL
 #include "task.h"

@@ -43,8 +43,11 @@ def load_early(connection: int) -> Callable[[], Loaded | None]:
         tracing = Tracing(image, sizes) if image else None
     except EbtraceError:
         return lambda: None
+    except Exception as unforeseen:  # told when there is somebody to tell it to
+        failed.append(unforeseen)
+        image = tracing = None
     if image is None or tracing is None:
-        return lambda: None
+        return lambda: _raise_unforeseen(failed)
 
     def watch(link: int) -> int:
         from tracer.stream.watching import live
@@ -67,11 +70,17 @@ def load_early(connection: int) -> Callable[[], Loaded | None]:
         os.close(forked[1])
         os.waitpid(forked[0], 0)
         tracing.close()
-        if not isinstance(failed[0], EbtraceError):
-            raise failed[0]
+        _raise_unforeseen(failed)
         return None
 
     sys.setswitchinterval(_SWITCH_S)
     thread = threading.Thread(target=load, name="ebtrace-load")
     thread.start()
     return loaded
+
+
+def _raise_unforeseen(failed: list[Exception]) -> None:
+    """Raises what is no error of ours."""
+    for error in failed:
+        if not isinstance(error, EbtraceError):
+            raise error

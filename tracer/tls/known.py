@@ -16,7 +16,6 @@ from tracer.tls.found import Found
 __all__ = ("Known",)
 
 _KEPT = 5000  # files
-_MAKERS = ("quick.py", "near.py", "nss.py", "symbols.py", "elf.py", "found.py", "cache.py")  # another one of them may find something else
 
 
 class Known:
@@ -34,7 +33,9 @@ class Known:
         return Found.unpacked(self._files.get(_name(fd)))
 
     def add(self, fd: int, found: Found) -> None:
-        """Remembers it, in memory."""
+        """Remembers it, in memory; not that nothing could be found out, which may be otherwise the next time."""
+        if found.note and not found.library:
+            return
         self._files[_name(fd)] = found.packed()
         self._changed = True
 
@@ -51,9 +52,10 @@ def _name(fd: int) -> str:
 
 
 def _identity(returns: bool) -> str:
+    """Another version of what is in this folder may find something else."""
     here = os.path.dirname(os.path.abspath(__file__))
     sums = []
-    for name in _MAKERS:
+    for name in sorted(name for name in os.listdir(here) if name.endswith(".py")):
         with open(os.path.join(here, name), "rb") as file:
             sums.append(f"{zlib.crc32(file.read()):08x}")
     return f"{returns} {' '.join(sums)}"
