@@ -64,8 +64,6 @@ class _Session:
         self._plans = plans(arch(), order.get("expression") or "", order.get("sample") or 1, names=order["mode"] == "full")
         sizes = ring_bytes(order["transport"], order.get("ring_mb"), order.get("max_body") or 0)
         self._tracing, self._probes, self._cached, self._watch = _ready(order, sizes, loaded)
-        if self._watch is not None:
-            self._watch.prepare()
         self._tracing.plan(self._plans, SLOW_NS, Plaintext.bulk(order.get("max_body") or 0))
         self._sizes = sizes
         self._lanes = open_lanes(self._tracing, sizes)
@@ -73,6 +71,8 @@ class _Session:
             buffers = self._lanes.images if isinstance(self._lanes.images, PerfStrings) else None
             self._watch = WatchLink(*fork(partial(live, self._tracing, sizes["images"], [link.fileno(), order["fd"]], lane=buffers,
                                                   uretprobes=self._probes["features"]["uretprobes"])))
+        if self._watch is not None:
+            self._watch.warm_up()
         if not self._run:
             load_libraries()  # nobody waits for the beginning, and what a busy target does until they are there would have to be kept in memory
         self._tracing.attach()
@@ -91,6 +91,8 @@ class _Session:
         self._startup_ms: float | None = None
         self._snapshot: threading.Thread | None = None
         if self._run:
+            if self._watch is not None:
+                self._watch.await_prepared()
             self._announce()
 
     def _meta(self) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -44,7 +45,7 @@ def test_a_command_of_the_users() -> None:
     added, start = measure_one(["sh", "-c", "echo to nobody; sleep 0.1"], LEAST, lambda what: None)
     assert added.budget.what == "overhead: sh"
     assert added.value is not None
-    assert "0.10 s without ebtrace; the tracer took 0." in added.note
+    assert re.search(r"0\.[1-9]\d s without ebtrace; the tracer took \d", added.note), added.note
     assert start.value is not None
     with pytest.raises(EbtraceError, match=r"^sh -c failed with status 3"):
         measure_one(["sh", "-c", "exit 3"], LEAST, lambda what: None)

@@ -29,12 +29,13 @@ def live(tracing: Tracing, size: int, foreign: list[int], connection: int, lane:
     gc.freeze()  # else each collection writes to all that it shares with the worker, and takes a copy of it
     for fd in foreign:
         os.close(fd)
-    with suppress(OSError):  # what it has to do is short, and then must not wait for whatever keeps the machine busy
-        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
     if lane is not None:
         lane.forked()
     images = lane or StringRing(tracing.maps[MapId.IMAGES].fd, size)
-    TlsWatch(tracing, images, Link(socket.socket(fileno=connection)), uretprobes=uretprobes).run()
+    watch = TlsWatch(tracing, images, Link(socket.socket(fileno=connection)), uretprobes=uretprobes)
+    with suppress(OSError):  # what it has to do from now on is short, and must not wait for whatever keeps the machine busy
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+    watch.run()
     return 0
 
 
@@ -49,6 +50,7 @@ class WatchLink:
         self.delivered = 0
         self.problems: list[str] = []
         self.usage: dict[str, float] = {}
+        self._prepared = False
         self._judged: dict[int, bool] = {}
         self._dead = False
 
@@ -62,9 +64,14 @@ class WatchLink:
         """Readable when it has said something."""
         return self._link.fileno()
 
-    def prepare(self) -> None:
+    def warm_up(self) -> None:
         """Tells it that a target is about to run."""
-        self._link.send({"do": "prepare"})
+        self._link.send({"do": "warm up"})
+
+    def await_prepared(self) -> None:
+        """Waits until it can attach at once: a program that runs before has said something before."""
+        while not self._prepared and (message := self._link.wait(_PATIENCE_S)) is not None:
+            self._prepared = message["is"] == "prepared"
 
     def look(self, pids: list[int]) -> None:
         """Has it look at what these processes run already."""

@@ -30,18 +30,16 @@ class Attachments:
         self._idle: list[int] = []
         self._programs: dict[tuple[str, int], int] = {}
 
-    def prepare(self) -> None:
-        """Before a target runs: what would otherwise be waited for while it is held still. Raises EbtraceError.
-
-        Where a link has a cookie, a program is loaded once, and the verifier takes milliseconds for each. And for the first probe in a while
-        the kernel waits until no CPU is in the middle of a fork (dup_mmap_sem, kernel/events/uprobes.c), 15 ms, here for one on a file that
-        nobody runs.
-        """
+    def load(self) -> None:
+        """Where a link has a cookie, each program is loaded once: before a target runs, for the verifier takes milliseconds. Raises EbtraceError."""
         if self._tracing.uprobe_multi:
-            self._program("enter", 0)
-            threading.Thread(target=self._warm_up).start()
-            for what in ("return", "more", "free"):
+            for what in ("more", "return", "enter", "free"):
                 self._program(what, 0)
+
+    def warm_up(self) -> None:
+        """When a target is about to run: for the first probe in a while the kernel waits until no CPU is in the middle of a fork (dup_mmap_sem,
+        kernel/events/uprobes.c), 15 ms, here for one on a file that nobody runs. Else a process would be held still so long."""
+        threading.Thread(target=self._warm_up).start()
 
     def _warm_up(self) -> None:
         with suppress(OSError, EbtraceError):
@@ -52,7 +50,9 @@ class Attachments:
 
     def put_on(self, fd: int, functions: Sequence[Function], number: int) -> list[str]:
         """Attaches to the functions of an open file; the roles of those whose ways out are not known. Raises OSError and EbtraceError."""
-        if not self._tracing.uprobe_multi:
+        if self._tracing.uprobe_multi:
+            self.load()
+        else:
             self._load(functions, number)
         path, links, missing = f"/proc/self/fd/{fd}", [], []
         try:

@@ -4,8 +4,8 @@ A process of its own, forked from the worker before that has threads: it must be
 tells of each file once (lane images), before its code runs for the first time. A file with TLS functions is attached to while its process
 is held still, for a few milliseconds, or at most HOLD_S where it has to be searched.
 
-    worker -> watch   {"do": "prepare"}, {"do": "look", "pids": [..]}, {"do": "judge", "verdicts": {number: bool}}, {"do": "stop"}
-    watch -> worker   {"is": "library", "number": n, "name": ".."}, {"is": "ready"},
+    worker -> watch   {"do": "warm up"}, {"do": "look", "pids": [..]}, {"do": "judge", "verdicts": {number: bool}}, {"do": "stop"}
+    watch -> worker   {"is": "prepared"}, {"is": "library", "number": n, "name": ".."}, {"is": "ready"},
                       {"is": "images", "images": [..], "delivered": n, "problems": [..]}, and as "last" after "stop",
                       with "usage": what it took
 """
@@ -59,6 +59,11 @@ class TlsWatch:
         self._problems: list[str] = []
         self._over = self._told_last = False
         self._orders: list[dict[str, Any]] = []
+        try:
+            self._attachments.load()
+        except EbtraceError as error:
+            self._problems.append(f"TLS cannot be read: {error}.")
+        link.send({"is": "prepared"})
 
     def run(self) -> None:
         """Until the worker says stop, or has died."""
@@ -95,8 +100,8 @@ class TlsWatch:
                     for image in mapped_files(pid, self._seen):
                         self._look_at(image, None)
                 self._link.send({"is": "ready"})
-            case "prepare":
-                self._attachments.prepare()
+            case "warm up":
+                self._attachments.warm_up()
             case "judge":
                 for number, verdict in message["verdicts"].items():
                     self._judge(int(number), verdict)
