@@ -20,6 +20,7 @@ from tracer.tls.watch import TlsWatch
 __all__ = ("WatchLink", "live")
 
 _PATIENCE_S = 10.0
+_DEAD = "The process that looks for TLS libraries has died: those that appear later are not read."
 
 
 def live(tracing: Tracing, size: int, foreign: list[int], connection: int, lane: PerfStrings | None = None, *, uretprobes: bool) -> int:
@@ -88,9 +89,14 @@ class WatchLink:
         """Takes in what it has said; ``library`` is given the number and the name of each one that it attached to."""
         for message in self._link.poll():
             self._take(message, library)
-        if self._link.ended and not self._dead:
+        if self._link.ended:
+            self._bury()
+
+    def _bury(self) -> None:
+        """It has died, or does not answer."""
+        if not self._dead:
             self._dead = self.ready = True
-            self.problems.append("The process that looks for TLS libraries has died: those that appear later are not read.")
+            self.problems.append(_DEAD)
 
     def _take(self, message: dict[str, Any], library: Callable[[int, str], None]) -> None:
         match message["is"]:
@@ -109,5 +115,7 @@ class WatchLink:
             self._take(message, library)
             if message["is"] == "last":
                 break
+        else:
+            self._bury()
         self._link.close()
 
