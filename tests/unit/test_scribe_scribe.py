@@ -104,6 +104,60 @@ def test_many_sockets_of_one_thread_with_memory_in_between(scribe: Scribe) -> No
     assert sorted(connections(scribe)) == [(0x100 + sock, "openssl", len(GET), len(GET), len(OK), len(OK), 0, "") for sock in range(count)]
 
 
+def answered_early(kernel: Kernel, sock: int, late_ns: int, data: bytes = OK) -> tuple[list[bytes], list[bytes]]:
+    """A goroutine writes, and its thread gets no CPU; another one reads the answer. What is told until then, and after ``late_ns``."""
+    start = kernel.tick()
+    before = [kernel.wire(sock, SENT, [len(GET) + 17]), kernel.wire(sock, RECEIVED, [len(data) + 17], tid=9),
+              kernel.tls(sock, RECEIVED, data, library=3, tid=9)]
+    kernel.now += late_ns
+    return before, [kernel.tls(sock, SENT, GET, start=start, library=3)]
+
+
+def test_an_answer_that_is_read_before_the_call_that_asked_returns(scribe: Scribe) -> None:
+    """Each time anew: the second one's wait does not end with what is left of the first one's."""
+    scribe.library(3, "go")
+    kernel = Kernel()
+    take(scribe, shaken(kernel, 0x51))
+    for late_ns in (1_900_000_000, 1_900_000_000, 10):
+        before, after = answered_early(kernel, 0x51, late_ns)
+        assert take(scribe, before) == []
+        [exchange] = take(scribe, after)
+        assert (exchange.url, exchange.status, exchange.response_body, exchange.errors) == ("https://a.test/a", 200, b"hello", [])
+
+
+def test_a_call_that_does_not_return_keeps_its_answer_for_two_seconds(scribe: Scribe) -> None:
+    scribe.library(3, "go")
+    kernel = Kernel()
+    take(scribe, shaken(kernel, 0x51))
+    before, after = answered_early(kernel, 0x51, 2_100_000_000)
+    assert take(scribe, before) == []
+    [answer] = take(scribe, [kernel.wire(0x52, SENT, [99])])
+    assert (answer.url, answer.status, answer.response_body) == ("", 200, b"hello")
+    assert take(scribe, after) == []
+    [request] = scribe.finish()
+    assert (request.url, request.status) == ("https://a.test/a", None)
+
+
+def test_answers_that_wait_take_no_more_than_eight_megabytes(scribe: Scribe) -> None:
+    scribe.library(3, "go")
+    kernel = Kernel()
+    body = bytes(16_000)
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+    heard: list[Exchange] = []
+    asked: list[bytes] = []
+    count = 601
+    for sock in range(0x1000, 0x1000 + count):
+        take(scribe, shaken(kernel, sock))
+        before, after = answered_early(kernel, sock, 10, answer)
+        heard += take(scribe, before)
+        asked += after
+    waiting = (1 << 23) // len(answer)
+    assert len(heard) == count - waiting
+    assert [one.response_body for one in heard] == [body] * len(heard)
+    whole = take(scribe, asked)
+    assert [(one.url, one.response_body) for one in whole] == [("https://a.test/a", body)] * waiting
+
+
 def test_several_connections_encrypt_before_any_sends(scribe: Scribe) -> None:
     """Loops that gather what is to be sent: lengths tell whose it is, in whatever order it goes."""
     kernel = Kernel()

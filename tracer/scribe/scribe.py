@@ -21,7 +21,8 @@ _WIRES = 4096    # sockets with TLS that are remembered
 _TOLD = 4096     # of those that were forgotten the last ones are told: all are in one map of the session, below format.MAP_LIMIT
 _ENDS = 16384    # TLS connections of libraries
 _SCHEMES = {(False, False): "http", (False, True): "https", (True, False): "ws", (True, True): "wss"}
-_EARLY_NS = 50_000_000  # what is read may have been answered so much before the call that asked returns, on another thread (Go)
+_EARLY_NS = 2_000_000_000  # so much later the call that asked may return, on a thread that waits for a CPU, than its answer is read (Go)
+_EARLY_BYTES = 1 << 23  # of such answers, in all
 _OWING = 1024    # connections that wait until it is known where they sent something
 _PIECES = 64     # of plaintext of such a one
 _TRIES = 8       # pieces of plaintext that fit nothing, after which a library of which none ever fitted is not believed
@@ -30,13 +31,14 @@ _TRIES = 8       # pieces of plaintext that fit nothing, after which a library o
 class _End:
     """One TLS connection as a library has it, or a socket without TLS (library 0). ``number`` is its number in the session."""
 
-    __slots__ = ("began", "early", "latest", "library", "number", "seen", "sock", "waiting")
+    __slots__ = ("began", "early", "early_until", "latest", "library", "number", "seen", "sock", "waiting")
 
     def __init__(self, number: int, library: int, sock: int = 0) -> None:
         self.number, self.library, self.sock, self.seen = number, library, sock, 0
         self.began: int | None = None  # whether its first bytes were sent, and its latest
         self.latest = 0
-        self.early: list[Record] = []  # answers that were read before the call that asked had returned
+        self.early: list[Record] = []  # answers that were read before the call that asked had returned,
+        self.early_until = 0           # and how long they wait for it
         self.waiting: list[Record] = []  # plaintext from before its socket was known, without the bytes
 
 
@@ -60,6 +62,7 @@ class Scribe:
         self._owing: OrderedDict[int, dict[int, _End]] = OrderedDict()  # by thread: connections that wrote, and whose socket will show when it sends
         self._libraries: dict[int, _Library] = {}
         self._early: deque[tuple[int, _End]] = deque()  # until when connections wait for calls to return (CLOCK_MONOTONIC, ns)
+        self._early_bytes = 0
         self._told: deque[dict[str, Any]] = deque(maxlen=_TOLD)  # of wires that were forgotten
         self._connections = self._exchanges = self._forgotten = self._owed = 0
         self.bytes = self.kept = self.records = 0
@@ -176,21 +179,31 @@ class Scribe:
         wire = None if bound else self._wires.get(end.sock)
         if end.early or (wire is not None and wire.owes):
             if not end.early:
-                self._early.append((record.at_ns + _EARLY_NS, end))
+                end.early_until = record.at_ns + _EARLY_NS
+                self._early.append((end.early_until, end))
             end.early.append(record)
+            self._early_bytes += len(record.data)
+            while self._early_bytes > _EARLY_BYTES:
+                done += self._hear_oldest()
             return done
         return done + self._segment(record, end)
 
     def _hear(self, end: _End) -> list[Exchange]:
         """What was read meanwhile, now that what was asked is known."""
         early, end.early = end.early, []
+        self._early_bytes -= sum(len(record.data) for record in early)
         return [exchange for record in early for exchange in self._segment(record, end)]
+
+    def _hear_oldest(self) -> list[Exchange]:
+        """What has waited longest, if it still does."""
+        until, end = self._early.popleft()
+        return self._hear(end) if end.early_until == until else []
 
     def _no_longer_early(self, now: int | None) -> list[Exchange]:
         """Answers that have waited long enough; all of them without ``now``."""
         done: list[Exchange] = []
         while self._early and (now is None or self._early[0][0] <= now):
-            done += self._hear(self._early.popleft()[1])
+            done += self._hear_oldest()
         return done
 
     def _owe(self, tid: int, end: _End) -> None:
