@@ -87,7 +87,6 @@ def test_they_load_and_attach_without_what_is_new() -> None:
     tracing = Tracing(usual | {"programs": programs, "features": usual["features"] | _NEWER}, ring_bytes("ring", 1))
     tracing.load()
     attachments = Attachments(tracing, uretprobes=True)
-    attachments.load()
     with open(_openssl(), "rb") as file:
         functions = quick(file.fileno()).functions
         roles = {function.role for function in functions}

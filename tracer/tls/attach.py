@@ -29,31 +29,36 @@ class Attachments:
         self._links: dict[int, list[int]] = {}
         self._idle: list[int] = []
         self._programs: dict[tuple[str, int], int] = {}
-
-    def load(self) -> None:
-        """Where a link has a cookie, each program is loaded once: before a target runs, for the verifier takes milliseconds. Raises EbtraceError."""
-        if self._tracing.uprobe_multi:
-            for what in ("more", "return", "enter", "free"):
-                self._program(what, 0)
+        self._warming: threading.Thread | None = None
 
     def warm_up(self) -> None:
-        """When a target is about to run: for the first probe in a while the kernel waits until no CPU is in the middle of a fork (dup_mmap_sem,
-        kernel/events/uprobes.c), 15 ms, here for one on a file that nobody runs. Else a process would be held still so long."""
-        threading.Thread(target=self._warm_up).start()
+        """When a target is about to run, whose process would be held still so long else: the verifier takes milliseconds for a program; and for
+        the first probe in a while the kernel waits until no CPU is in the middle of a fork (dup_mmap_sem, kernel/events/uprobes.c), 15 ms,
+        here for one on a file that nobody runs."""
+        self._warming = threading.Thread(target=self._warm_up)
+        self._warming.start()
 
     def _warm_up(self) -> None:
-        with suppress(OSError, EbtraceError):
-            fd = os.memfd_create("ebtrace", os.MFD_CLOEXEC)
-            os.write(fd, b"\xc3" * 16)
-            self._idle += self._probe(f"/proc/self/fd/{fd}", [0], "enter", Role.READ.given)
-            os.close(fd)
+        with suppress(OSError, EbtraceError):  # whoever is about to attach meets it again
+            self._program("enter", Role.READ.given)
+            on_two_threads(lambda work: work(), (self._attach_to_nothing, self._load_usual))
+
+    def _attach_to_nothing(self) -> None:
+        fd = os.memfd_create("ebtrace", os.MFD_CLOEXEC)
+        os.write(fd, b"\xc3" * 16)
+        self._idle += self._probe(f"/proc/self/fd/{fd}", [0], "enter", Role.READ.given)
+        os.close(fd)
+
+    def _load_usual(self) -> None:
+        if self._tracing.uprobe_multi:  # else they have to know the library
+            for what in ("more", "return", "free"):
+                self._program(what, 0)
 
     def put_on(self, fd: int, functions: Sequence[Function], number: int) -> list[str]:
         """Attaches to the functions of an open file; the roles of those whose ways out are not known. Raises OSError and EbtraceError."""
-        if self._tracing.uprobe_multi:
-            self.load()
-        else:
-            self._load(functions, number)
+        if self._warming is not None:
+            self._warming.join()
+        self._load(functions, number)
         path, links, missing = f"/proc/self/fd/{fd}", [], []
         try:
             for function in functions:
@@ -103,16 +108,20 @@ class Attachments:
 
     def _load(self, functions: Sequence[Function], number: int) -> None:
         """The programs for all of these, on two threads: a process is held still meanwhile."""
-        wanted: list[tuple[str, int]] = []
+        wanted: set[tuple[str, int]] = set()
         for role in {Role[function.role.upper()] for function in functions}:
             whole = role.given | number * GIVEN_LIBRARY
             returning = "go" if role in _GO else "return"
-            wanted += [("free", whole)] if role == Role.FREE else [("enter", role.given), (returning, whole), ("more", role.given)]
-        on_two_threads(lambda one: self._program(*one), wanted)
+            kinds = [("free", whole)] if role == Role.FREE else [("enter", role.given), (returning, whole), ("more", role.given)]
+            wanted |= {self._key(*kind) for kind in kinds}
+        on_two_threads(lambda key: self._program(*key), sorted(wanted))
+
+    def _key(self, what: str, given: int) -> tuple[str, int]:
+        """Where links have cookies there is one program of each kind; else each knows what it is given."""
+        return what, 0 if self._tracing.uprobe_multi else given
 
     def _program(self, what: str, given: int) -> int:
-        """A program that knows what it is given; with links that have cookies there is one of each."""
-        key = what, 0 if self._tracing.uprobe_multi else given
+        key = self._key(what, given)
         if key not in self._programs:
             self._programs[key] = program = self._tracing.uprobe(_PROBES[what], given)
             if what == "more":

@@ -59,10 +59,6 @@ class TlsWatch:
         self._problems: list[str] = []
         self._over = self._told_last = False
         self._orders: list[dict[str, Any]] = []
-        try:
-            self._attachments.load()
-        except EbtraceError as error:
-            self._problems.append(f"TLS cannot be read: {error}.")
         link.send({"is": "prepared"})
 
     def run(self) -> None:
