@@ -18,7 +18,7 @@ from report.things import Thing
 from report.trail import Trail
 from report.types import Columns
 from report.uses import MAPS, READS, Use, Uses
-from tracer.records import CallFlag
+from tracer.kinds import CallFlag
 from tracer.session.reader import Session
 
 __all__ = ("REMOTE_FIELDS", "USE_FIELDS", "Activity", "activity_of")

@@ -11,7 +11,7 @@ from report.plain import entries, integer, text
 from report.things import MORE, Kind, Thing
 from report.types import Columns
 from report.world import O_CLOEXEC, World
-from tracer.records import SocketKind
+from tracer.kinds import SocketKind
 from tracer.session.format import BlockKind
 from tracer.session.reader import Session
 

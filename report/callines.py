@@ -14,7 +14,7 @@ from report.order import take
 from report.strings import Strings
 from report.text import as_json
 from report.types import Columns
-from tracer.records import CallFlag
+from tracer.kinds import CallFlag
 from tracer.session.reader import Session
 from tracer.syscalls.errnos import errno_name
 from tracer.syscalls.signatures import STRINGS, execed

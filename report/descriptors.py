@@ -27,7 +27,7 @@ from report.strings import Strings
 from report.things import Thing
 from report.types import Columns
 from report.world import AT_FDCWD, UNFINISHED, Step, World
-from tracer.records import LifeKind
+from tracer.kinds import LifeKind
 from tracer.session.reader import Session
 from tracer.syscalls.names import COMPAT_SUFFIX, known
 from tracer.syscalls.signatures import result

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from report.dns_messages import Message, address_text, decode
 from report.dns_streams import Conversation, Tcp, local
-from tracer.records import PayloadFlag
+from tracer.kinds import PayloadFlag
 
 __all__ = ("Lookup", "Pairing", "Row")
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from report.bindings import Bindings
 from report.paths import Files
 from report.places import NOWHERE, Node
-from tracer.records import ShareFlag
+from tracer.kinds import ShareFlag
 
 __all__ = ("Place", "Process", "Processes", "Table")
 

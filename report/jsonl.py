@@ -38,7 +38,7 @@ from report.text import as_json
 from report.totals import session_facts
 from report.types import Columns
 from report.weblines import Line, web_lines
-from tracer.records import LifeKind
+from tracer.kinds import LifeKind
 from tracer.session.reader import Session
 
 __all__ = ("json_lines",)

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from report.order import in_order, take
 from report.types import Columns
-from tracer.records import SYSNO_LIMIT, LifeKind, SocketKind
+from tracer.kinds import LifeKind, SocketKind
+from tracer.records import SYSNO_LIMIT
 from tracer.session.format import BlockKind
 from tracer.session.reader import Session
 

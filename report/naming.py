@@ -21,7 +21,8 @@ from report.sockstories import SockStory, label, stories_of
 from report.strings import Strings
 from report.things import Kind
 from report.types import Columns
-from tracer.records import SYSNO_LIMIT, CallFlag
+from tracer.kinds import CallFlag
+from tracer.records import SYSNO_LIMIT
 from tracer.session.reader import Session
 from tracer.syscalls.signatures import result
 

@@ -17,7 +17,8 @@ from report.samples import highest
 from report.strings import Strings
 from report.titles import title
 from report.types import Columns
-from tracer.records import LIFECYCLE_FIELDS, LifeKind
+from tracer.kinds import LifeKind
+from tracer.records import LIFECYCLE_FIELDS
 from tracer.session.format import BlockKind
 from tracer.session.reader import Session
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from report.addresses import AF_UNIX, endpoint, protocol_name, unix_name
 from report.strings import Strings
 from report.types import Columns
-from tracer.records import SYSNO_LIMIT, SocketKind
+from tracer.kinds import SocketKind
+from tracer.records import SYSNO_LIMIT
 
 __all__ = ("STATES", "SockStory", "label", "stories_of")
 

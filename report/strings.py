@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tracer.records import StringFlag
+from tracer.kinds import StringFlag
 from tracer.session.reader import Session
 
 __all__ = ("Strings",)

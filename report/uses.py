@@ -13,7 +13,8 @@ from report.calls import Argument, argument
 from report.moments import is_failed
 from report.order import take
 from report.types import Columns
-from tracer.records import SYSNO_LIMIT, CallFlag
+from tracer.kinds import CallFlag
+from tracer.records import SYSNO_LIMIT
 
 __all__ = ("MAPS", "READS", "WRITES", "Use", "Uses")
 

@@ -12,7 +12,7 @@ from report.places import NOWHERE, Node, path_of, top_of
 from report.searches import Searches
 from report.strings import Strings
 from report.things import Kind, Thing, Things
-from tracer.records import CallFlag
+from tracer.kinds import CallFlag
 
 __all__ = ("AT_FDCWD", "CREATED", "O_CLOEXEC", "UNFINISHED", "Act", "Step", "World")
 

@@ -15,12 +15,23 @@ import json
 import os
 import select
 import signal
-import socket
 import sys
 import time
+from _socket import (  # not socket: to load what surrounds it there would keep the target waiting
+    AF_UNIX,
+    CMSG_SPACE,
+    MSG_CMSG_CLOEXEC,
+    MSG_DONTWAIT,
+    SCM_RIGHTS,
+    SO_PEERCRED,
+    SOL_SOCKET,
+    socket,
+)
 from typing import Any
 
-__all__ = ("Link", "Message", "detach", "join", "peer")
+from tracer.errors import EbtraceError
+
+__all__ = ("Link", "Message", "detach", "failure", "join", "peer")
 
 Message = dict[str, Any]
 
@@ -32,7 +43,7 @@ _MAX_FDS = 4  # room for the descriptors of several messages read at once; today
 class Link:
     """One end of the socket. Nothing here raises when the other side dies: ``ended`` says so."""
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: socket) -> None:
         self._socket = connection
         self._buffer = b""
         self._fds: list[int] = []
@@ -58,7 +69,7 @@ class Link:
         line = json.dumps(message, separators=(",", ":")).encode() + b"\n"
         try:
             if fd is not None:
-                rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fd.to_bytes(_FD_BYTES, sys.byteorder))]
+                rights = [(SOL_SOCKET, SCM_RIGHTS, fd.to_bytes(_FD_BYTES, sys.byteorder))]
                 line = line[self._socket.sendmsg([line], rights):]
             self._socket.sendall(line)
         except (BrokenPipeError, ConnectionResetError):
@@ -93,13 +104,13 @@ class Link:
         """Takes in what is there. True when there may be more."""
         try:
             data, rights, _, _ = self._socket.recvmsg(
-                _CHUNK, socket.CMSG_SPACE(_MAX_FDS * _FD_BYTES), socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC)
+                _CHUNK, CMSG_SPACE(_MAX_FDS * _FD_BYTES), MSG_DONTWAIT | MSG_CMSG_CLOEXEC)
         except BlockingIOError:
             return False
         except ConnectionResetError:  # the other side died with messages of ours unread
             data, rights = b"", []
         for level, kind, packed in rights:
-            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+            if (level, kind) == (SOL_SOCKET, SCM_RIGHTS):
                 self._fds += (int.from_bytes(packed[at:at + _FD_BYTES], sys.byteorder) for at in range(0, len(packed), _FD_BYTES))
         if not data:
             self.ended = True
@@ -113,9 +124,17 @@ class Link:
         return True
 
 
-def peer(connection: socket.socket) -> tuple[int, int]:
+def failure(error: BaseException) -> Message:
+    """What a worker says of the error that ended it."""
+    if isinstance(error, EbtraceError):
+        return {"is": "failed", "message": error.message, "remedy": error.remedy, "status": error.status}
+    return {"is": "failed", "message": f"the tracer stopped on an error of its own: {type(error).__name__}: {error}",
+            "remedy": "please report it", "status": EbtraceError.status}
+
+
+def peer(connection: socket) -> tuple[int, int]:
     """Process id and user id of whoever made the other end, as the kernel noted them then."""
-    packed = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)  # struct ucred: pid, uid, gid
+    packed = connection.getsockopt(SOL_SOCKET, SO_PEERCRED, 12)  # struct ucred: pid, uid, gid
     return int.from_bytes(packed[0:4], sys.byteorder), int.from_bytes(packed[4:8], sys.byteorder)
 
 
@@ -137,7 +156,7 @@ def detach() -> None:
         os.close(null)
 
 
-def join(path: str) -> socket.socket:
+def join(path: str) -> socket:
     """For a worker started through sudo: connects to the front that listens at ``path`` and leaves sudo behind.
 
     sudo's own child exits (status 0: connected, 1: not) and a child of it goes on. So sudo is gone before the target runs: with its
@@ -150,7 +169,7 @@ def join(path: str) -> socket.socket:
         os._exit(0 if os.read(told, 1) else 1)
     os.close(told)
     os.setsid()
-    connection = socket.socket(socket.AF_UNIX)
+    connection = socket(AF_UNIX)
     connection.connect(path)
     caller = os.environ.get("SUDO_UID")
     if caller is not None and peer(connection)[1] != int(caller):
@@ -161,7 +180,7 @@ def join(path: str) -> socket.socket:
     return connection
 
 
-def _ready(connection: socket.socket, event: int, timeout_s: float | None) -> bool:
+def _ready(connection: socket, event: int, timeout_s: float | None) -> bool:
     poll = select.poll()
     poll.register(connection, event)
     return bool(poll.poll(None if timeout_s is None else timeout_s * 1000))

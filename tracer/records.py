@@ -9,12 +9,12 @@ from __future__ import annotations
 from enum import IntEnum, IntFlag
 
 __all__ = (
-    "APARTS", "ARGV_BYTES", "BULK", "BULK_SLOTS", "CALL_SHIFT", "CONTROL", "CallFlag", "CensusKind", "DURATION_MASK", "FLAGS_SHIFT", "GATE",
+    "APARTS", "ARGV_BYTES", "BULK", "BULK_SLOTS", "CALL_SHIFT", "CONTROL", "CensusKind", "DURATION_MASK", "FLAGS_SHIFT", "GATE",
     "GIVEN_LIBRARY", "HISTOGRAM_BUCKETS", "HISTOGRAM_SHIFT", "IMAGE_KEY", "IMAGE_RECORD", "LANES", "LANE_COUNT", "LIFECYCLE_FIELDS", "Lane",
-    "LifeKind", "MARK", "MapId", "PATH_BYTES", "PAYLOAD_BYTES", "PAYLOAD_FIELDS", "PLAIN_CHUNK", "PLAIN_HEAD", "PLAN", "PayloadFlag", "PlainFlag",
-    "PlainKind", "PlanFlag", "Role", "SAMPLE_FIELDS", "SCRATCH_HEAD", "SOCKET_FIELDS", "SOCKET_RECORD", "SOCK_STATE", "STREAM", "STRING_HEAD",
-    "SYSCALL_FIELDS", "SYSNO_COMPAT", "SYSNO_LIMIT", "SYSNO_MASK", "SYSNO_UNKNOWN", "SYSNO_URING", "ShareFlag", "SlotKind", "SocketKind",
-    "StateFlag", "StringFlag", "TASK_STATE", "TLS_CALL", "TLS_KEY", "TOTALS_FIELDS", "TOTALS_KEY", "Tail", "URING_STATE", "WATCHED", "WatchKind",
+    "MARK", "MapId", "PATH_BYTES", "PAYLOAD_BYTES", "PAYLOAD_FIELDS", "PLAIN_CHUNK", "PLAIN_HEAD", "PLAN",
+    "PlanFlag", "Role", "SAMPLE_FIELDS", "SCRATCH_HEAD", "SOCKET_FIELDS", "SOCKET_RECORD", "SOCK_STATE", "STREAM", "STRING_HEAD",
+    "SYSCALL_FIELDS", "SYSNO_COMPAT", "SYSNO_LIMIT", "SYSNO_MASK", "SYSNO_UNKNOWN", "SYSNO_URING", "SlotKind",
+    "StateFlag", "TASK_STATE", "TLS_CALL", "TLS_KEY", "TOTALS_FIELDS", "TOTALS_KEY", "Tail", "URING_STATE", "WATCHED",
 )
 
 PATH_BYTES = 4096
@@ -156,92 +156,6 @@ class CensusKind(IntFlag):
     CLOSE = 4
     BOUND = 8
     ALIVE = 16
-
-
-class CallFlag(IntFlag):
-    """What is special about one syscall record."""
-
-    UNFINISHED = 1
-    UNTIMED = 2
-    UNREADABLE = 4
-    EXECED = 8  # of execve and execveat
-    CREATED = 8  # of calls that open files
-
-
-class LifeKind(IntEnum):
-    """What a lifecycle record tells."""
-
-    FORK = 1
-    THREAD = 2
-    FOUND = 3
-    EXEC = 4
-    EXIT = 5
-
-
-class ShareFlag(IntFlag):
-    """What a forked process shares with its parent."""
-
-    FILES = 1
-    FOLDER = 2
-    MOUNTS = 4
-
-
-class StringFlag(IntFlag):
-    """What is special about an interned string."""
-
-    CUT = 1
-
-
-class SocketKind(IntEnum):
-    """What a socket record tells (bpf/records.h says more)."""
-
-    BOUND = 1
-    STATE = 2
-    RETRANSMIT = 3
-    RESET_SENT = 4
-    RESET_RECEIVED = 5
-    ENDED = 6
-    ALIVE = 7
-    PASSED = 8
-    HANDED = 9
-
-
-class PayloadFlag(IntFlag):
-    """What is special about one payload record."""
-
-    SENT = 1
-    CUT = 2
-    STREAM = 4
-
-
-class PlainKind(IntEnum):
-    """What a plaintext record tells (bpf/records.h says more)."""
-
-    SOCKET = 1
-    TLS = 2
-    WIRE = 3
-    HELLO = 4
-    FREED = 5
-
-
-class PlainFlag(IntFlag):
-    """What is special about one plaintext record."""
-
-    SENT = 1
-    ASTRAY = 2
-    UNREADABLE = 4
-    MIDWAY = 8
-    MORE = 16
-
-
-class WatchKind(IntEnum):
-    """What a watched socket carries."""
-
-    NEW = 0
-    RESOLVER = 1
-    PLAIN = 2
-    TLS = 3
-    OTHER = 4
 
 
 class Role(IntEnum):

@@ -29,7 +29,8 @@ from report.order import take
 from report.selection import selected
 from report.trail import Trail
 from report.types import Columns
-from tracer.records import SYSNO_LIMIT, CallFlag
+from tracer.kinds import CallFlag
+from tracer.records import SYSNO_LIMIT
 from tracer.session.format import BlockKind
 from tracer.session.reader import Session
 

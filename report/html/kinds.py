@@ -8,7 +8,8 @@ from functools import cache
 from typing import Any
 
 from report.calls import Argument, arguments, call_name
-from tracer.records import SYSNO_COMPAT, SYSNO_URING, CallFlag
+from tracer.kinds import CallFlag
+from tracer.records import SYSNO_COMPAT, SYSNO_URING
 from tracer.syscalls.classes import members
 from tracer.syscalls.names import base_name, table_name
 from tracer.syscalls.signatures import execed, result

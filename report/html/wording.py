@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from report.html.gate import Gate
 from report.html.texts import shown, shown_each, typed
-from tracer.records import StringFlag
+from tracer.kinds import StringFlag
 from tracer.session.reader import Session
 from tracer.session.strings import StringEntry
 

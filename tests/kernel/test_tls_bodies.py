@@ -15,7 +15,7 @@ from tests.kernel.web.compare import MAX_BODY, all_in_clear, same
 from tests.kernel.web.plans import many, plan
 from tests.kernel.web.routes import events
 from tests.kernel.web.server import Server
-from tracer.stream.plaintext import Plaintext
+from tracer.stream.lanes import bulk_bytes
 
 LARGE = 10 << 20
 # One request over HTTP/2, as bytes: a client that reads as many at a time as it is told.
@@ -58,7 +58,7 @@ def test_bodies_of_ten_megabytes(lab: Lab, web: Server, trust: Certificate, clie
     plaintext = session.stats["tls"]["plaintext"]
     assert plaintext["bytes"] > 3 * LARGE
     if limit <= MAX_BODY:  # the rest of the large bodies never left the kernel, whatever the protocol
-        assert plaintext["kept"] < 5 * Plaintext.bulk(limit)
+        assert plaintext["kept"] < 5 * bulk_bytes(limit)
 
 
 @pytest.mark.parametrize("client", ["curl", "httpx-http2", "node-fetch", "bun-fetch", "go"])
@@ -102,7 +102,7 @@ def test_frames_of_http2_that_come_in_the_smallest_pieces(lab: Lab, web: Server,
     assert ours.response_bytes == length
     plaintext = session.stats["tls"]["plaintext"]
     assert plaintext["bytes"] > length
-    assert Plaintext.bulk(limit) <= plaintext["kept"] < Plaintext.bulk(limit) + 20_000  # a frame of 16 kB may begin right before the limit
+    assert bulk_bytes(limit) <= plaintext["kept"] < bulk_bytes(limit) + 20_000  # a frame of 16 kB may begin right before the limit
 
 
 @pytest.mark.parametrize("program", ["node", "bun"])

@@ -9,7 +9,8 @@ import pytest
 
 from tests.kernel.lab import Lab, Session
 from tests.kernel.support import need
-from tracer.records import SYSNO_URING, SocketKind
+from tracer.kinds import SocketKind
+from tracer.records import SYSNO_URING
 from tracer.session.format import BlockKind
 from tracer.session.reader import open_session
 

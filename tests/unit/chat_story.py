@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from tests.unit.report_sessions import ORIGIN, Story
-from tracer.records import SocketKind
+from tracer.kinds import SocketKind
 from tracer.session.exchanges import Exchange, Headers, SocketMessage
 from tracer.session.format import BlockKind
 

@@ -11,7 +11,7 @@ from report.moments import sockets_of
 from report.processes import lifecycle
 from report.strings import Strings
 from tests.unit.report_sessions import AT_FDCWD, Story
-from tracer.records import ShareFlag, SocketKind
+from tracer.kinds import ShareFlag, SocketKind
 from tracer.session.reader import open_session
 
 O_CLOEXEC, O_DIRECTORY, O_TMPFILE = 0o2000000, 0o200000, 0o20200000

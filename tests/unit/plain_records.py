@@ -5,7 +5,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable
 
-from tracer.records import PLAIN_HEAD, PlainFlag, PlainKind
+from tracer.kinds import PlainFlag, PlainKind
+from tracer.records import PLAIN_HEAD
 from tracer.scribe.record import Record, unpack
 
 AIR = b"\xa5" * 37  # what was reserved and not used

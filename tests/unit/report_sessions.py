@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from tracer.records import HISTOGRAM_BUCKETS, LIFECYCLE_FIELDS, SOCKET_FIELDS, CallFlag, LifeKind, PayloadFlag, ShareFlag, SocketKind
+from tracer.kinds import CallFlag, LifeKind, PayloadFlag, ShareFlag, SocketKind
+from tracer.records import HISTOGRAM_BUCKETS, LIFECYCLE_FIELDS, SOCKET_FIELDS
 from tracer.session.exchanges import Exchange
 from tracer.session.format import BlockKind
 from tracer.session.packing import ExchangePacker

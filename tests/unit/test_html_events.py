@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from report.html.wording import socket_address
 from tests.unit.html_columns import page_of
 from tests.unit.report_sessions import AT_FDCWD, Story
-from tracer.records import CallFlag
+from tracer.kinds import CallFlag
 
 calls = st.lists(st.fixed_dictionaries({
     "name": st.sampled_from(["read", "write", "getppid", "openat", "mmap"]),

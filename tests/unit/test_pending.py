@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 from tracer.kernel.maps import MapPlan
 from tracer.kernel.pending import count_pending, pending
-from tracer.records import LANES, SYSNO_LIMIT, TOTALS_KEY, URING_STATE, CallFlag, MapId
+from tracer.kinds import CallFlag
+from tracer.records import LANES, SYSNO_LIMIT, TOTALS_KEY, URING_STATE, MapId
 from tracer.stream.decode import syscalls
 
 READ = 1024 + 22

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import tracer
-from tracer import records
+from tracer import kinds, records
 from tracer.kernel.maps import map_plans
 from tracer.stream.lanes import LIFECYCLE_RECORD, SYSCALL_RECORD
 
@@ -82,9 +82,9 @@ def test_packed_structures_have_the_compilers_size(ask, structure: str, notation
 @pytest.mark.parametrize(
     ("prefix", "enum"),
     [("MAP", records.MapId), ("PLAN", records.PlanFlag), ("SLOT", records.SlotKind), ("STATE", records.StateFlag), ("CENSUS", records.CensusKind),
-     ("CALL", records.CallFlag), ("LIFE", records.LifeKind), ("STRING", records.StringFlag), ("LANE", records.Lane), ("TAIL", records.Tail),
-     ("SHARES", records.ShareFlag), ("SOCK", records.SocketKind), ("PAYLOAD", records.PayloadFlag),
-     ("PLAIN", records.PlainKind), ("PLAIN", records.PlainFlag), ("WATCH", records.WatchKind), ("ROLE", records.Role)],
+     ("CALL", kinds.CallFlag), ("LIFE", kinds.LifeKind), ("STRING", kinds.StringFlag), ("LANE", records.Lane), ("TAIL", records.Tail),
+     ("SHARES", kinds.ShareFlag), ("SOCK", kinds.SocketKind), ("PAYLOAD", kinds.PayloadFlag),
+     ("PLAIN", kinds.PlainKind), ("PLAIN", kinds.PlainFlag), ("WATCH", kinds.WatchKind), ("ROLE", records.Role)],
 )
 def test_enumerations_agree(ask, prefix: str, enum) -> None:
     assert [int(member) for member in enum] == ask([f"{prefix}_{member.name}" for member in enum])

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tracer.secrets.redactor import Redactor
-from tracer.stream.plaintext import Plaintext
+from tracer.stream.lanes import bulk_bytes
 from tracer.stream.redaction import Redaction
 from tracer.target.process import environment
 
@@ -109,4 +109,4 @@ def test_switched_off(process: subprocess.Popen[bytes]) -> None:
 
 @pytest.mark.parametrize(("max_body", "bulk"), [(0, 65536), (4096, 65536), (8192, 65536), (262144, 2097152)])
 def test_what_leaves_the_kernel(max_body: int, bulk: int) -> None:
-    assert Plaintext.bulk(max_body) == bulk
+    assert bulk_bytes(max_body) == bulk

@@ -17,7 +17,8 @@ from report.connections import Connection
 from report.tables import print_totals
 from report.totals import totals_of
 from tests.unit.report_sessions import Story
-from tracer.records import SYSNO_LIMIT, SocketKind
+from tracer.kinds import SocketKind
+from tracer.records import SYSNO_LIMIT
 from tracer.session.format import BlockKind
 from tracer.session.reader import open_session
 

@@ -24,7 +24,7 @@ from tests.unit.descriptor_story import (
     pair,
 )
 from tests.unit.report_sessions import AT_FDCWD, ORIGIN
-from tracer.records import CallFlag, SocketKind
+from tracer.kinds import CallFlag, SocketKind
 from tracer.session.format import BlockKind
 from tracer.session.reader import open_session
 

@@ -16,7 +16,7 @@ from tests.unit.descriptor_story import (
     Told,
     pair,
 )
-from tracer.records import LifeKind, SocketKind
+from tracer.kinds import LifeKind, SocketKind
 from tracer.syscalls.names import known, number
 
 

@@ -10,7 +10,7 @@ from report.dns import Group, Lookup, Lookups, group, lookups_of
 from report.dns_messages import decode
 from tests.unit.dns_wire import answer, ask, framed, nscd_any, nscd_ask, nscd_host, varlink
 from tests.unit.report_sessions import ORIGIN, Story
-from tracer.records import PayloadFlag
+from tracer.kinds import PayloadFlag
 from tracer.session.reader import open_session
 
 STREAM, SENT = int(PayloadFlag.STREAM), int(PayloadFlag.SENT)

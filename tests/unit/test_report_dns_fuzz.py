@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from report.dns_lookups import Lookup, Pairing, Row
 from report.dns_messages import decode
 from tests.unit.dns_wire import answer, ask, framed, nscd_any, nscd_ask, nscd_host, varlink
-from tracer.records import PayloadFlag
+from tracer.kinds import PayloadFlag
 
 QUERY = ask("www.example.test", use_edns=0)
 REPLY = answer(QUERY, "www.example.test. CNAME a.b.c.example.test.", "a.b.c.example.test. A 192.0.2.1", "a.b.c.example.test. AAAA 2001:db8::1")

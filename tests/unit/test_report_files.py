@@ -8,7 +8,7 @@ from report.moments import sockets_of
 from report.processes import lifecycle
 from report.strings import Strings
 from tests.unit.report_sessions import AT_FDCWD, Story
-from tracer.records import CallFlag
+from tracer.kinds import CallFlag
 from tracer.session.format import BlockKind
 from tracer.session.reader import open_session
 

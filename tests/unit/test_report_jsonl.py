@@ -5,7 +5,7 @@ from typing import Any
 
 from report.jsonl import json_lines
 from tests.unit.report_sessions import AT_FDCWD, Story
-from tracer.records import CallFlag, LifeKind, SocketKind, StringFlag
+from tracer.kinds import CallFlag, LifeKind, SocketKind, StringFlag
 from tracer.session.reader import open_session
 
 

@@ -14,7 +14,7 @@ from tests.unit.descriptor_story import (
     pair,
 )
 from tests.unit.report_sessions import AT_FDCWD
-from tracer.records import CallFlag
+from tracer.kinds import CallFlag
 from tracer.session.format import BlockKind
 
 

@@ -7,7 +7,7 @@ from report.samples import samples_of
 from report.strings import Strings
 from report.syscalls import calls_by_process
 from tests.unit.report_sessions import ORIGIN, Story
-from tracer.records import LifeKind, StringFlag
+from tracer.kinds import LifeKind, StringFlag
 from tracer.session.format import BlockKind
 from tracer.session.reader import open_session
 

@@ -6,7 +6,8 @@ from numpy.typing import NDArray
 
 from report.syscalls import SyscallTotals, calls_by_process, quantile, syscall_totals
 from tests.unit.report_sessions import Story
-from tracer.records import HISTOGRAM_BUCKETS, CallFlag
+from tracer.kinds import CallFlag
+from tracer.records import HISTOGRAM_BUCKETS
 from tracer.session.format import BlockKind
 from tracer.session.reader import open_session
 

@@ -13,7 +13,7 @@ from report.tables import print_totals, sections
 from report.totals import totals_of
 from report.tree import process_rows
 from tests.unit.report_sessions import AT_FDCWD, Story
-from tracer.records import CallFlag, StringFlag
+from tracer.kinds import CallFlag, StringFlag
 from tracer.session.format import BlockKind
 from tracer.session.reader import open_session
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.plain_records import CHANGE, HANDSHAKE, RECEIVED, SENT, Kernel, cut, packed, record
-from tracer.records import PlainFlag, PlainKind
+from tracer.kinds import PlainFlag, PlainKind
 from tracer.scribe.scribe import Scribe
 from tracer.session.exchanges import Exchange
 

@@ -14,7 +14,7 @@ def live_early(connection: int) -> int:
     from tracer.kernel.early import load_early
 
     loaded = load_early(connection)
-    from tracer.commands._workers import live
+    from tracer.commands._live import live
     from tracer.worker import serve
 
     return live(lambda link: serve(link, loaded), connection)

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import _socket
 import os
 import select
 import signal
-import socket
 import sys
 import time
 from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
-from tracer.errors import EbtraceError, PermissionMissing
+from tracer.commands._live import live
+from tracer.errors import PermissionMissing
 from tracer.fork import fork
-from tracer.link import Link, detach, peer
+from tracer.link import Link, peer
 from tracer.target.signals import Interrupted
 from tracer.target.terminal import suspend
 
-__all__ = ("Prepare", "StartWorker", "Worker", "fork_worker", "forked_worker", "live", "sudo_worker")
+if TYPE_CHECKING:
+    import socket
+
+__all__ = ("Prepare", "StartWorker", "Worker", "fork_worker", "forked_worker", "sudo_worker")
 
 _JOIN_LIMIT_S = 20.0  # from sudo's consent to the worker's connection; typing the password has no limit but sudo's own
 _TICK_MS = 20  # how late sudo's end may be noticed
@@ -50,24 +55,12 @@ Prepare = Callable[[], StartWorker]
 
 def forked_worker(pid: int, connection: int) -> Worker:
     """The worker that `fork` has forked."""
-    return Worker(Link(socket.socket(fileno=connection)), pid, child=True)
+    return Worker(Link(_socket.socket(fileno=connection)), pid, child=True)
 
 
-def fork_worker(serve: Callable[[socket.socket], int]) -> Worker:
+def fork_worker(serve: Callable[[_socket.socket], int]) -> Worker:
     """Forks a process that runs ``serve`` on its end of a socket pair."""
     return forked_worker(*fork(partial(live, serve)))
-
-
-def live(serve: Callable[[socket.socket], int], connection: int) -> int:
-    """In the forked process: runs ``serve``; returns the exit status."""
-    link = socket.socket(fileno=connection)
-    detach()
-    try:
-        return serve(link)
-    except Exception as error:  # its stderr is /dev/null: an error nobody foresaw is told through the socket, in place of a traceback
-        status = EbtraceError.status
-        Link(link).send({"is": "failed", "message": f"the tracer failed: {_where(error)}", "remedy": "", "status": status})
-        return status
 
 
 def sudo_worker(module: str = "tracer.worker", worker_uid: int = 0, patience_s: float = _JOIN_LIMIT_S) -> Worker:
@@ -75,6 +68,8 @@ def sudo_worker(module: str = "tracer.worker", worker_uid: int = 0, patience_s: 
 
     The worker connects to a socket in a folder that only this user can enter, and must run as ``worker_uid``. Raises PermissionMissing.
     """
+    import socket  # slow, and needed by nobody else
+
     sudo = _find("sudo")
     if sudo is None:
         raise PermissionMissing("tracing needs root rights, and sudo is not installed", _ROOT_REMEDY)
@@ -158,11 +153,3 @@ def _runtime_folder() -> str:
     """Where a socket may live: a path longer than 108 bytes cannot be bound."""
     folder = os.environ.get("XDG_RUNTIME_DIR", "")
     return folder if 0 < len(folder) < 60 and os.access(folder, os.W_OK | os.X_OK) else "/tmp"
-
-
-def _where(error: Exception) -> str:
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    place = f" ({os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno})" if trace is not None else ""
-    return f"{type(error).__name__}: {error}{place}"

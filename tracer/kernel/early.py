@@ -50,7 +50,7 @@ def load_early(connection: int) -> Callable[[], Loaded | None]:
         return lambda: _raise_unforeseen(failed)
 
     def watch(link: int) -> int:
-        from tracer.stream.watching import live
+        from tracer.tls.life import live
 
         return live(tracing, sizes["images"], [connection], link, uretprobes=image["features"]["uretprobes"])
 

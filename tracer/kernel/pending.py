@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from tracer.kernel.maps import BpfMap
+from tracer.kinds import CallFlag
 from tracer.records import (
     CALL_SHIFT,
     DURATION_MASK,
@@ -19,7 +20,6 @@ from tracer.records import (
     LANES,
     TOTALS_KEY,
     URING_STATE,
-    CallFlag,
     MapId,
 )
 

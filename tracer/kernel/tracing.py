@@ -11,7 +11,6 @@ from typing import Any
 
 from tracer.errors import TargetError
 from tracer.kernel.maps import BpfMap, create, map_plans
-from tracer.kernel.pending import count_pending, pending
 from tracer.kernel.probes import (
     CENSUS,
     SOCKET_CENSUS,
@@ -151,6 +150,8 @@ class Tracing:
         self._links, self._over = [], 1
         self._control(CensusKind.CLOSE)
         membarrier()
+        from tracer.kernel.pending import count_pending, pending  # not before a target runs, which waits for nothing that can wait
+
         still_open = read_census(self._programs[CENSUS])
         operations, counts = pending(self.maps[MapId.URING], time.clock_gettime_ns(time.CLOCK_MONOTONIC))
         count_pending(counts, self.maps, self.cpus)

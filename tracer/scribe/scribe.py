@@ -7,7 +7,7 @@ from typing import Any
 
 from tracer.http.engine import Engine
 from tracer.http.segment import Segment
-from tracer.records import PlainFlag, PlainKind
+from tracer.kinds import PlainFlag, PlainKind
 from tracer.scribe.matching import fit
 from tracer.scribe.record import Record
 from tracer.scribe.sockets import APPLICATION_DATA, Threads, Wire

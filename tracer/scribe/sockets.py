@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from typing import Any
 
-from tracer.records import PlainFlag
+from tracer.kinds import PlainFlag
 from tracer.scribe.hello import client_hello, server_hello
 from tracer.scribe.matching import Matching, fit, overheads
 from tracer.scribe.record import Record

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from tracer.errors import PermissionMissing
+from tracer.http.limits import READABLE
 from tracer.kernel.perf import PerfSlots, PerfStrings
 from tracer.kernel.ring import SlotRing, StringRing
 from tracer.kernel.tracing import Tracing
 from tracer.records import SOCKET_RECORD, MapId
 
-__all__ = ("DRAINED", "LIFECYCLE_RECORD", "SYSCALL_RECORD", "Lanes", "open_lanes", "ring_bytes")
+__all__ = ("DRAINED", "LIFECYCLE_RECORD", "SYSCALL_RECORD", "Lanes", "bulk_bytes", "open_lanes", "ring_bytes")
 
 SYSCALL_RECORD, LIFECYCLE_RECORD = 56, 120
 DRAINED = 5  # lanes that the drain thread empties, the first ones
@@ -18,6 +19,7 @@ DRAINED = 5  # lanes that the drain thread empties, the first ones
 _RING = {"syscalls": 16 << 20, "lifecycle": 4 << 20, "strings": 1 << 20, "sockets": 2 << 20, "payload": 1 << 20, "plaintext": 8 << 20,
          "images": 1 << 16}
 _BODIES, _PLAINTEXT_MOST = 8, 64 << 20
+_HEADS = 1 << 16  # bytes that leave the kernel in any case: the heads of messages
 # Mapped as a whole, so they are memory of the tracer's own
 _PERF = {"syscalls": 8 << 20, "lifecycle": 1 << 20, "strings": 1 << 20, "sockets": 1 << 19, "payload": 1 << 18, "plaintext": 1 << 21,
          "images": 1 << 15}
@@ -35,6 +37,11 @@ def ring_bytes(transport: str, ring_mb: int | None, max_body: int = 0) -> dict[s
         return sizes
     wanted = 1 << max(0, ring_mb - 1).bit_length() << 20
     return {lane: max(1 << 16, size * wanted // sizes["syscalls"]) for lane, size in sizes.items()}
+
+
+def bulk_bytes(max_body: int) -> int:
+    """Bytes of one message that leave the kernel in large pieces: as much as is kept of any kind of body."""
+    return max(READABLE * max_body, _HEADS)
 
 
 class Lanes(NamedTuple):

@@ -3,42 +3,33 @@
 from __future__ import annotations
 
 import select
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
-from tracer.kernel.tracing import Tracing
 from tracer.records import MapId
-from tracer.stream.lanes import Lanes
 from tracer.stream.meter import sum_of
 from tracer.stream.scribe import ScribeLink
 from tracer.stream.sink import Sink
-from tracer.stream.watching import WatchLink
 
-__all__ = ("READABLE", "Plaintext")
+if TYPE_CHECKING:
+    from tracer.worker import Beginning
 
-READABLE = 8  # times --max-body: so much is kept of what people read, JSON and event streams, and so much leaves the kernel of any message
-_HEADS = 1 << 16  # bytes that leave the kernel in any case: the heads of messages
+__all__ = ("Plaintext",)
 
 
 class Plaintext:
     """The plaintext of one session."""
 
-    def __init__(self, tracing: Tracing, lanes: Lanes, sizes: Mapping[str, int], order: Mapping[str, Any], key: bytes, sink: Sink,
-                 watch: WatchLink | None, environments: Sequence[dict[str, str]]) -> None:
-        """``key`` is the redaction's; ``environments`` are what the first processes were started with."""
-        ring = None if tracing.perf else (tracing.maps[MapId.PLAINTEXT].fd, sizes["plaintext"])
-        told = {"key": key, "redact": order.get("redact", True), "max_body": order.get("max_body", 0)}
-        self._scribe = ScribeLink(lanes.plaintext, ring, told, sink.put)
+    def __init__(self, begun: Beginning, key: bytes, sink: Sink) -> None:
+        """``key`` is the redaction's."""
+        ring = None if begun.tracing.perf else (begun.tracing.maps[MapId.PLAINTEXT].fd, begun.sizes["plaintext"])
+        told = {"key": key, "redact": begun.order.get("redact", True), "max_body": begun.order.get("max_body", 0)}
+        self._scribe = ScribeLink(begun.lanes.plaintext, ring, told, sink.put)
         self._learned = sink.learned
-        for variables in environments:  # before anything can be said; the others as they are seen to start
+        for variables in begun.environments:  # before anything can be said; the others as they are seen to start
             self._scribe.tell({"variables": variables})
-        self._watch = watch
+        self._watch = begun.watch
         self._expected = False
-
-    @staticmethod
-    def bulk(max_body: int) -> int:
-        """Bytes of one message that leave the kernel in large pieces."""
-        return max(READABLE * max_body, _HEADS)
 
     def _library(self, number: int, name: str) -> None:
         self._scribe.tell({"library": [number, name]})

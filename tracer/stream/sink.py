@@ -17,7 +17,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from tracer.kernel.tracing import Tracing
-from tracer.records import LANES, LifeKind
+from tracer.kinds import LifeKind
+from tracer.records import LANES
 from tracer.target.process import environment
 
 if TYPE_CHECKING:
@@ -28,8 +29,9 @@ if TYPE_CHECKING:
     from tracer.stream.redaction import Redaction
     from tracer.stream.sampler import Sampler
 
-__all__ = ("BATCH", "Sink", "load_libraries")
+__all__ = ("BATCH", "HURRY", "Sink", "load_libraries")
 
+HURRY = -10  # nice value of drain and writer, which wait for each other at Python's lock: a ring that nobody empties in time loses records
 BATCH = 8192  # syscall records in one buffer, and at most in one block
 _BUFFERS = 3
 _BUFFERS_AT_FIRST = 28  # until the writer has loaded its libraries, a tenth of a second in which nothing is written
@@ -149,15 +151,14 @@ class Sink:
         return {"at_ns": time.clock_gettime_ns(time.CLOCK_MONOTONIC), "lanes": lanes, "overflowed": self._tracing.overflowed()}
 
     def _run(self) -> None:
-        usual = os.getpriority(os.PRIO_PROCESS, 0)
-        os.setpriority(os.PRIO_PROCESS, 0, max(usual, 0))  # of this thread: what it imports is not to take the CPU on which the target starts
+        # What this imports is not to take the CPU on which the target starts: the precedence comes later.
         from tracer.session.writer import SessionWriter
         from tracer.stream.harvest import Harvest
         from tracer.stream.redaction import Redaction
         from tracer.stream.sampler import Sampler
 
         with suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, 0, usual)
+            os.setpriority(os.PRIO_PROCESS, 0, HURRY)
         self._limit = _BUFFERS
         self._sampler = Sampler()
         self._redaction = Redaction(self._key, self._redact, self.learned.put)

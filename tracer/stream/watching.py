@@ -1,43 +1,19 @@
-"""The worker's side of the TLS watch (tracer/tls/watch.py): forks it, passes on what it says, takes it down."""
+"""The worker's side of the TLS watch (tracer/tls/watch.py): passes on what it says, takes it down."""
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
-import socket
+from _socket import socket
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
-from tracer.kernel.perf import PerfStrings
-from tracer.kernel.ring import StringRing
-from tracer.kernel.tracing import Tracing
-from tracer.link import Link, detach
-from tracer.records import MapId
-from tracer.tls.watch import TlsWatch
+from tracer.link import Link
 
-__all__ = ("WatchLink", "live")
+__all__ = ("WatchLink",)
 
 _PATIENCE_S = 10.0
 _DEAD = "The process that looks for TLS libraries has died: those that appear later are not read."
-
-
-def live(tracing: Tracing, size: int, foreign: list[int], connection: int, lane: PerfStrings | None = None, *, uretprobes: bool) -> int:
-    """The watch's own life. ``foreign``: descriptors that are not its business. ``lane``: perf buffers in the place of a BPF ring buffer."""
-    detach()
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    gc.freeze()  # else each collection writes to all that it shares with the worker, and takes a copy of it
-    for fd in foreign:
-        os.close(fd)
-    if lane is not None:
-        lane.forked()
-    images = lane or StringRing(tracing.maps[MapId.IMAGES].fd, size)
-    watch = TlsWatch(tracing, images, Link(socket.socket(fileno=connection)), uretprobes=uretprobes)
-    with suppress(OSError):  # what it has to do from now on is short, and must not wait for whatever keeps the machine busy
-        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
-    watch.run()
-    return 0
 
 
 class WatchLink:
@@ -45,7 +21,7 @@ class WatchLink:
 
     def __init__(self, pid: int, connection: int) -> None:
         """It has been forked."""
-        self._pid, self._link = pid, Link(socket.socket(fileno=connection))
+        self._pid, self._link = pid, Link(socket(fileno=connection))
         self.ready = False
         self.images: list[dict[str, Any]] = []
         self.delivered = 0

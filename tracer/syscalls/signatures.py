@@ -22,7 +22,8 @@ from __future__ import annotations
 
 from functools import cache
 
-from tracer.records import SYSNO_COMPAT, SYSNO_URING, CallFlag, SlotKind
+from tracer.kinds import CallFlag
+from tracer.records import SYSNO_COMPAT, SYSNO_URING, SlotKind
 from tracer.syscalls.calls_files import FILE_CALLS
 from tracer.syscalls.calls_processes import PROCESS_CALLS
 from tracer.syscalls.calls_system import SYSTEM_CALLS

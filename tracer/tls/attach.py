@@ -34,14 +34,22 @@ class Attachments:
     def warm_up(self) -> None:
         """When a target is about to run, whose process would be held still so long else: the verifier takes milliseconds for a program; and for
         the first probe in a while the kernel waits until no CPU is in the middle of a fork (dup_mmap_sem, kernel/events/uprobes.c), 15 ms,
-        here for one on a file that nobody runs."""
+        here for one on a file that nobody runs. Until somebody waits for it, it takes no CPU that another wants: the target is starting."""
         self._warming = threading.Thread(target=self._warm_up)
         self._warming.start()
 
     def _warm_up(self) -> None:
         with suppress(OSError, EbtraceError):  # whoever is about to attach meets it again
+            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
             self._program("enter", Role.READ.given)
             on_two_threads(lambda work: work(), (self._attach_to_nothing, self._load_usual))
+
+    def _await_warm(self) -> None:
+        if self._warming is not None:
+            with suppress(OSError):  # it has ended, or may not have what this process has not
+                os.sched_setscheduler(self._warming.native_id or 0, os.SCHED_RR, os.sched_param(1))
+            self._warming.join()
+            self._warming = None
 
     def _attach_to_nothing(self) -> None:
         fd = os.memfd_create("ebtrace", os.MFD_CLOEXEC)
@@ -56,8 +64,7 @@ class Attachments:
 
     def put_on(self, fd: int, functions: Sequence[Function], number: int) -> list[str]:
         """Attaches to the functions of an open file; the roles of those whose ways out are not known. Raises OSError and EbtraceError."""
-        if self._warming is not None:
-            self._warming.join()
+        self._await_warm()
         self._load(functions, number)
         path, links, missing = f"/proc/self/fd/{fd}", [], []
         try:
