@@ -27,7 +27,6 @@ from tracer.link import Link, Message, failure, join, peer
 from tracer.records import CensusKind
 from tracer.stream.lanes import bulk_bytes, open_lanes, ring_bytes
 from tracer.stream.watching import WatchLink
-from tracer.syscalls.plans import plans
 from tracer.target.process import environment
 from tracer.target.snapshot import open_files
 
@@ -47,9 +46,10 @@ class Beginning:
         self.run = order["meta"].get("kind") == "run"
         self.asked_to_end = False
         signal.signal(signal.SIGTERM, self._end)  # as at a shutdown: the session is finished
-        self.plans = plans(arch(), order.get("expression") or "", order.get("sample") or 1, names=order["mode"] == "full")
+        own_plans = _plans(order)
         self.sizes = ring_bytes(order["transport"], order.get("ring_mb"), order.get("max_body") or 0)
         self.tracing, self.probes, self.cached, self.watch = _ready(order, self.sizes, loaded)
+        self.plans = own_plans or self.probes["plans"]
         self.tracing.plan(self.plans, SLOW_NS, bulk_bytes(order.get("max_body") or 0))
         self.lanes = open_lanes(self.tracing, self.sizes)
         if self.watch is None and order["mode"] == "full":  # forked while no other thread is running
@@ -88,6 +88,16 @@ class Beginning:
 
     def _end(self, *_: object) -> None:
         self.asked_to_end = True
+
+
+def _plans(order: Message) -> bytes | None:
+    """What to do with each call, where the order asks for anything but all of all. Raises UsageError."""
+    expression, sample = order.get("expression") or "", order.get("sample") or 1
+    if not expression and sample == 1:
+        return None
+    from tracer.syscalls.plans import plans
+
+    return plans(arch(), expression, sample, names=order["mode"] == "full")
 
 
 def _ready(order: Message, sizes: dict[str, int], loaded: Callable[[], Loaded | None]) -> tuple[Tracing, dict[str, Any], bool, WatchLink | None]:

@@ -56,13 +56,13 @@ def main(argv: Sequence[str], prepare: Prepare = _prepare) -> int:
     if words and words[0].startswith("-") and words[0] not in ("--help", "-h", "--version", "-V"):
         words.insert(0, "attach")  # ebtrace -p PID
     start = prepare() if words and words[0] in _TRACING else None
-    from tracer.commands._later import put_off_inspect
+    from tracer.commands._later import put_off
     from tracer.errors import EbtraceError
     from tracer.target.signals import Interrupted
     from tracer.target.terminal import say
 
     try:
-        put_off_inspect()
+        put_off()
         from tracer.commands._cli import run_command  # click: after the worker's fork, which neither needs it nor waits for it
 
         status = run_command(words, start)

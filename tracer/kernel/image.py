@@ -2,7 +2,7 @@
 
 An image is code that the kernel will run, so the cache is trusted only while its folder and file belong to this user and nobody
 else can write there; anything else is ignored and built anew. File: crc32 (4 bytes, little-endian), then JSON, which takes the start of a
-trace less to load than msgpack; programs in base64.
+trace less to load than msgpack; programs in base64, and with them the plans of a session in which all calls are traced.
 """
 
 from __future__ import annotations
@@ -30,15 +30,28 @@ def cache_folder() -> str:
 
 def _checksums() -> dict[str, list[int]]:
     here = os.path.dirname(os.path.abspath(__file__))
-    sources = os.path.join(os.path.dirname(os.path.dirname(here)), "bpf")
-    files = [os.path.join(sources, name) for name in os.listdir(sources) if name.endswith((".c", ".h"))]
-    files += [os.path.join(here, name) for name in ("build.py", "compile.py", "shapes.py", "headers.py", "btf.py", "uprobes.py")]
+    above = os.path.dirname(os.path.dirname(here))
+    folders = {"bpf": os.path.join(above, "bpf"), "syscalls": os.path.join(os.path.dirname(here), "syscalls"), "kernel": here}
+    kernel = ("build.py", "compile.py", "shapes.py", "headers.py", "btf.py", "uprobes.py")
     found = {}
-    for path in sorted(files):
-        with open(path, "rb") as file:
-            data = file.read()
-        found[os.path.basename(path)] = [len(data), zlib.crc32(data)]
+    for where, folder in folders.items():
+        for name in kernel if where == "kernel" else sorted(os.listdir(folder)):
+            if name.endswith((".c", ".h", ".py")):
+                with open(os.path.join(folder, name), "rb") as file:
+                    data = file.read()
+                found[f"{where}/{name}"] = [len(data), zlib.crc32(data)]
     return found
+
+
+def _names() -> list[int]:
+    """Which tables of system calls are installed: plans are made of them."""
+    for place in sys.path:
+        try:
+            tables = os.stat(os.path.join(place, "system_calls", "tables"))
+        except OSError:
+            continue
+        return [tables.st_dev, tables.st_ino, tables.st_mtime_ns]
+    return []
 
 
 def _identity(mode: str, transport: str) -> str:
@@ -52,7 +65,7 @@ def _identity(mode: str, transport: str) -> str:
     with open("/sys/devices/system/cpu/possible") as cpus:
         possible = cpus.read().strip()
     kernel = [system.release, system.version, system.machine, notes, possible]
-    return json.dumps({"ebtrace": __version__, "kernel": kernel, "mode": mode, "transport": transport, "sources": _checksums()})
+    return json.dumps({"ebtrace": __version__, "kernel": kernel, "mode": mode, "transport": transport, "sources": _checksums(), "names": _names()})
 
 
 def _trusted(path: str, *, folder: bool) -> bool:
@@ -120,7 +133,9 @@ def _compile(mode: str, transport: str) -> dict[str, Any]:
 def cached(mode: str, transport: str) -> dict[str, Any] | None:
     """The probes for this kernel, if they are in the cache."""
     found = read_trusted(*_place(mode, transport))
-    return found and found | {"programs": {name: a2b_base64(code) for name, code in found["programs"].items()}}
+    if found is None:
+        return None
+    return found | {"programs": {name: a2b_base64(code) for name, code in found["programs"].items()}, "plans": a2b_base64(found["plans"])}
 
 
 def image(mode: str, transport: str) -> tuple[dict[str, Any], bool]:
@@ -129,10 +144,22 @@ def image(mode: str, transport: str) -> tuple[dict[str, Any], bool]:
     if found:
         return found, True
     path, identity = _place(mode, transport)
-    built = _compile(mode, transport)
-    programs = {name: b2a_base64(code, newline=False).decode() for name, code in built["programs"].items()}
-    write_trusted(path, built | {"identity": identity, "programs": programs})
+    built = _compile(mode, transport) | {"plans": _usual_plans(mode)}
+    programs = {name: _text(code) for name, code in built["programs"].items()}
+    write_trusted(path, built | {"identity": identity, "programs": programs, "plans": _text(built["plans"])})
     return built, False
+
+
+def _usual_plans(mode: str) -> bytes:
+    """Those of most sessions, which need not wait until they are worked out."""
+    from tracer.kernel.sys import arch
+    from tracer.syscalls.plans import plans
+
+    return plans(arch(), "", 1, names=mode == "full")
+
+
+def _text(code: bytes) -> str:
+    return b2a_base64(code, newline=False).decode()
 
 
 def _place(mode: str, transport: str) -> tuple[str, str]:
