@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The census: an iterator over all tasks, run when user space reads it. It takes in what already runs (attach) and
- * accounts for calls still open when the probes are gone (stop). Records leave through the read itself, so they cannot be lost.
+ * Iterators over all tasks, run when user space reads them: the census takes in what already runs, and at the end it is told which
+ * calls are still open when the probes are gone. Records leave through the read itself, so they cannot be lost.
  *
  * The kernel shows a task again when its buffer was full (-EOVERFLOW), so state changes only after a write that went well.
  */
@@ -101,21 +101,6 @@ INLINE void adopt(struct census_context *ctx, struct task_struct *task, u64 cens
 	ledger_add(LANE_LIFECYCLE, COUNTED);
 }
 
-INLINE void close_call(struct census_context *ctx, struct task_struct *task)
-{
-	struct task_state *s = state_at(READ(task, pid));
-	struct rec_syscall r;
-
-	if (!s || !finish_open_call(s, &r, clock_ns()))
-		return;
-#if DETAIL
-	if (seq_write(ctx->meta->seq, &r, sizeof(r)))
-		return;
-#endif
-	totals_add(s->proc, s->sysno, CALL_UNFINISHED, 0, 0, 0);
-	s->flags &= ~STATE_OPEN;
-}
-
 PROBE(on_census)(struct census_context *ctx)
 {
 	u32 zero = 0;
@@ -124,9 +109,24 @@ PROBE(on_census)(struct census_context *ctx)
 
 	if (!task || !control)
 		return 0;
-	if (control->census & CENSUS_ADOPT)
-		adopt(ctx, task, control->census);
-	if (control->census & CENSUS_CLOSE)
-		close_call(ctx, task);
+	adopt(ctx, task, control->census);
+	return 0;
+}
+
+/* Calls that were entered and will not return while anybody watches. Needed last, so it is loaded while the target runs. */
+PROBE(on_unfinished)(struct census_context *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct task_state *s = task ? state_at(READ(task, pid)) : 0;
+	struct rec_syscall r;
+
+	if (!s || !finish_open_call(s, &r, clock_ns()))
+		return 0;
+#if DETAIL
+	if (seq_write(ctx->meta->seq, &r, sizeof(r)))
+		return 0;
+#endif
+	totals_add(s->proc, s->sysno, CALL_UNFINISHED, 0, 0, 0);
+	s->flags &= ~STATE_OPEN;
 	return 0;
 }

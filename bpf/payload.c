@@ -231,36 +231,32 @@ INLINE void pass(void *ctx, struct task_state *s, s32 fd, u32 kind)
 	socket_send(ctx, &r);
 }
 
-/* Descriptors that go from process to process over a Unix socket (unix(7), SCM_RIGHTS). */
-INLINE void pass_all(void *ctx, struct task_state *s, struct user_message *message, u32 kind)
+/* Descriptors of one message that are still to be told of; on the workbench. */
+struct passing {
+	u64 at;
+	u32 left, kind;
+	u32 data;                  /* whether the message itself is looked at, too */
+};
+
+/* Where the descriptors lie that go from process to process with a message over a Unix socket (unix(7), SCM_RIGHTS), and how many. */
+INLINE u64 descriptors_of(struct user_message *message, u64 *where)
 {
-	u64 at = message->control, left = message->control_length, count = 0, step;
+	u64 at = message->control, left = message->control_length, step;
 	struct user_control head = {};
 
 #pragma clang loop unroll(disable)
 	for (u32 i = 0; i < CONTROLS; i++) {
 		if (left < sizeof(head) || read_user(&head, sizeof(head), (void *)at) || head.length < sizeof(head) || head.length > left)
-			return;
+			return 0;
 		if (head.level == SOL_SOCKET && head.type == SCM_RIGHTS) {
-			count = (head.length - sizeof(head)) / 4;
-			break;
+			*where = at + sizeof(head);
+			return (head.length - sizeof(head)) / 4;
 		}
 		step = (head.length + 7) & ~7ULL;
 		at += step;
 		left -= left < step ? left : step;
 	}
-#pragma clang loop unroll(disable)
-	for (u32 i = 0; i < DESCRIPTORS; i++) {
-		s32 fd;
-
-		if (i >= count || read_user(&fd, sizeof(fd), (void *)at + sizeof(head) + i * 4))
-			return;
-		pass(ctx, s, fd, kind);
-	}
-	if (count > DESCRIPTORS) {
-		ledger_add(LANE_SOCKETS, COUNTED);
-		ledger_add(LANE_SOCKETS, LOST);
-	}
+	return 0;
 }
 
 PROBE(on_message)(u64 *ctx)
@@ -268,17 +264,46 @@ PROBE(on_message)(u64 *ctx)
 	struct pt_regs *regs = (void *)ctx[0];
 	struct task_state *s = current_state();
 	struct plan *plan = s ? plan_of(s->sysno) : 0;
+	struct passing *p = workbench();
 	struct user_message message;
-	u64 sends;
+	u64 sends, count, at = 0;
 
-	if (!plan || read_user(&message, MESSAGE_BYTES, (void *)ARGUMENT_1(regs)))
+	if (!plan || !p || read_user(&message, MESSAGE_BYTES, (void *)ARGUMENT_1(regs)))
 		return 0;
-	/* A number, not a choice between two: the verifier would walk the loop for each. */
 	sends = OPAQUE(plan->flags / PLAN_SENDS & 1);
 	_Static_assert(SOCK_HANDED == SOCK_PASSED + 1, "what is told is calculated");
-	if (message.control_length && message.control)
-		pass_all(ctx, s, &message, SOCK_PASSED + sends);
-	if (gate_open(ARGUMENT_0(regs)) || (sends && names_a_resolver(message.name)))
+	p->kind = SOCK_PASSED + sends;
+	p->data = gate_open(ARGUMENT_0(regs)) || (sends && names_a_resolver(message.name));
+	count = message.control_length && message.control ? descriptors_of(&message, &at) : 0;
+	p->at = at;
+	p->left = AT_MOST(count, DESCRIPTORS);
+	if (count > DESCRIPTORS) {
+		ledger_add(LANE_SOCKETS, COUNTED);
+		ledger_add(LANE_SOCKETS, LOST);
+	}
+	if (count)
+		tail_call(ctx, MAP(MAP_TAILS), TAIL_HANDED);
+	if (p->data)
+		tail_call(ctx, MAP(MAP_TAILS), TAIL_DATA);
+	return 0;
+}
+
+/* One descriptor; the next one is another run's, for the verifier would walk this again for each. */
+PROBE(on_handed)(u64 *ctx)
+{
+	struct task_state *s = current_state();
+	struct passing *p = workbench();
+	s32 fd;
+
+	if (!s || !p)
+		return 0;
+	if (p->left && !read_user(&fd, sizeof(fd), (void *)p->at)) {
+		p->at += sizeof(fd);
+		p->left -= 1;
+		pass(ctx, s, fd, p->kind);
+		tail_call(ctx, MAP(MAP_TAILS), TAIL_HANDED);
+	}
+	if (p->data)
 		tail_call(ctx, MAP(MAP_TAILS), TAIL_DATA);
 	return 0;
 }

@@ -101,6 +101,7 @@ enum tail {
 	TAIL_WIRE,                 /* ... in which the heads of TLS records are kept */
 	TAIL_MAPPED,               /* mmap: a file whose code may run now */
 	TAIL_COPIED,               /* dup, dup2, dup3, fcntl, socketpair: more descriptors for sockets that may be watched */
+	TAIL_HANDED,               /* goes on from TAIL_MESSAGE: descriptors that go with it, one after the other */
 	TAILS,
 };
 
@@ -128,17 +129,15 @@ struct plan {
 };
 
 enum census_kind {
-	CENSUS_ADOPT = 1,          /* take in the threads of the marked processes */
-	CENSUS_CHILDREN = 2,       /* ... and their descendants */
-	CENSUS_CLOSE = 4,          /* account for the calls that are still open */
-	CENSUS_BOUND = 8,          /* what on_socket_census tells: sockets that were open before ... */
-	CENSUS_ALIVE = 16,         /* ... or TCP sockets that are open still */
+	CENSUS_CHILDREN = 1,       /* on_census takes in not only the threads of the marked processes, but their descendants, too */
+	CENSUS_BOUND = 2,          /* on_socket_census tells of sockets that were open before ... */
+	CENSUS_ALIVE = 4,          /* ... or of TCP sockets that are open still */
 };
 
 struct control {
 	u64 seed;                  /* key of the string hash: collisions cannot be prepared */
 	u64 slow_ns;               /* calls at least this long are never sampled out */
-	u64 census;                /* enum census_kind: what on_census does when it is read */
+	u64 census;                /* enum census_kind: what iterators do when they are read */
 	u64 bulk;                  /* bytes of plaintext in large pieces that are kept of one message; small pieces are always kept */
 	u64 over;                  /* 1 once the trace has ended: taking uprobes off takes the kernel a while */
 };

@@ -120,6 +120,7 @@ class Tail(IntEnum):
     WIRE = 8
     MAPPED = 9
     COPIED = 10
+    HANDED = 11
 
 
 class SlotKind(IntEnum):
@@ -151,11 +152,9 @@ class StateFlag(IntFlag):
 class CensusKind(IntFlag):
     """What reading the census does (struct control.census)."""
 
-    ADOPT = 1
-    CHILDREN = 2
-    CLOSE = 4
-    BOUND = 8
-    ALIVE = 16
+    CHILDREN = 1
+    BOUND = 2
+    ALIVE = 4
 
 
 class Role(IntEnum):

@@ -78,6 +78,7 @@ class Beginning:
             if self.watch is not None:
                 self.watch.await_prepared()
             self.announce()
+        self.tracing.load_late()
         if self.watch is not None:
             self.watch.warm_up()
 

@@ -18,7 +18,7 @@ from tracer.errors import EbtraceError, HostError, KernelTooOld
 from tracer.kernel.btf import KernelBtf
 from tracer.kernel.compile import Compilation
 from tracer.kernel.maps import create, map_plans, rows_of_cpu
-from tracer.kernel.probes import CENSUS, ITERATORS, OPTIONAL, TAILS, TRACEPOINTS, UPROBES, probe_features, refusal
+from tracer.kernel.probes import CENSUS, ITERATORS, OPTIONAL, TAILS, TRACEPOINTS, UNFINISHED, UPROBES, probe_features, refusal
 from tracer.kernel.shapes import shapes
 from tracer.kernel.sys import arch, possible_cpus
 from tracer.kernel.uprobes import uprobe_multi_works, uretprobes_are_safe
@@ -114,7 +114,7 @@ def build(mode: str, transport: str) -> dict[str, Any]:
         ids["on_uring_refused"] = None
     missing = sorted({name for name, found in ids.items() if found is None} | (_URING - ids.keys()))
     for name in missing:
-        if name in TRACEPOINTS or name == CENSUS:
+        if name in TRACEPOINTS or name in (CENSUS, UNFINISHED):
             raise HostError(f"this kernel has nothing to attach {name} to", "ebtrace needs Linux 5.8 or later")
         programs.pop(name, None)
         ids.pop(name, None)

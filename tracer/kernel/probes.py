@@ -15,7 +15,8 @@ from tracer.kernel.sys import bpf, buffer
 from tracer.records import MapId, Tail
 
 __all__ = (
-    "CENSUS", "Behind", "ITERATORS", "LEAVE", "OPTIONAL", "SOCKET_CENSUS", "TAILS", "TRACEPOINTS", "TWINS", "UPROBES", "WITHOUT",
+    "CENSUS", "Behind", "ITERATORS", "LATE", "LEAVE", "OPTIONAL", "SOCKET_CENSUS", "TAILS", "TRACEPOINTS", "TWINS", "UNFINISHED", "UPROBES",
+    "WITHOUT",
     "attach", "attach_one", "instructions", "jited", "load", "load_one", "load_uprobe", "on_two_threads", "probe_features", "read_census", "refusal",
     "recursion_misses",
 )
@@ -57,7 +58,7 @@ WITHOUT = {
     "on_tcp_reset_sent": "resets that TCP sends", "on_tcp_reset_received": "resets that TCP receives",
     "on_tcp_destroy": "TCP's last figures of a connection",
     "on_uring_submit": "operations of io_uring", "on_uring_refused": "operations of io_uring that are refused",
-    "on_socket_census": "sockets that were open before the trace",
+    "on_socket_census": "sockets that were open before the trace", "on_unfinished": "calls that had not returned at its end",
 }
 
 
@@ -72,6 +73,7 @@ class Behind(NamedTuple):
 TAILS = {
     "on_socket": Behind("sys_exit", MapId.TAILS, (Tail.SOCKET, Tail.ACCEPT, Tail.PASSED)),
     "on_message": Behind("sys_exit", MapId.TAILS, (Tail.MESSAGE,)),
+    "on_handed": Behind("sys_exit", MapId.TAILS, (Tail.HANDED,)),
     "on_data": Behind("sys_exit", MapId.TAILS, (Tail.DATA,)),
     "on_stream": Behind("sys_exit", MapId.TAILS, (Tail.STREAM,)),
     "on_plain": Behind("sys_exit", MapId.TAILS, (Tail.PLAIN,)),
@@ -82,8 +84,9 @@ TAILS = {
 }
 UPROBES = frozenset(("on_tls_enter", "on_tls_return", "on_go_return", "on_tls_more", "on_tls_free"))
 _GIVEN = 0x65627472616365AB  # the constant in whose place load_uprobe puts one (bpf/tls.c)
-CENSUS, SOCKET_CENSUS = "on_census", "on_socket_census"
-ITERATORS = {CENSUS: "bpf_iter_task", SOCKET_CENSUS: "bpf_iter_task_file"}
+CENSUS, UNFINISHED, SOCKET_CENSUS = "on_census", "on_unfinished", "on_socket_census"
+ITERATORS = {CENSUS: "bpf_iter_task", UNFINISHED: "bpf_iter_task", SOCKET_CENSUS: "bpf_iter_task_file"}
+LATE = (SOCKET_CENSUS, UNFINISHED)  # what a target need not wait for
 
 
 def refusal(error: OSError, what: str) -> HostError:

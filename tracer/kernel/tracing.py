@@ -5,18 +5,22 @@ from __future__ import annotations
 import contextlib
 import os
 import struct
+import threading
 import time
 from collections.abc import Mapping
 from typing import Any
 
-from tracer.errors import TargetError
+from tracer.errors import HostError, TargetError
 from tracer.kernel.maps import BpfMap, create, map_plans
 from tracer.kernel.probes import (
     CENSUS,
+    LATE,
     SOCKET_CENSUS,
     TAILS,
     TWINS,
+    UNFINISHED,
     UPROBES,
+    WITHOUT,
     attach,
     load,
     load_uprobe,
@@ -55,6 +59,8 @@ class Tracing:
             resource.setrlimit(resource.RLIMIT_NOFILE, (most if most != resource.RLIM_INFINITY else 1 << 16, most))
         self.maps: dict[MapId, BpfMap] = {}
         self._programs: dict[str, int] = {}
+        self._loading: threading.Thread | None = None
+        self.problems: list[str] = []
         self._image = image
         plans = map_plans(self.cpus, task_storage=self._task_storage, perf=self.perf, ring_bytes=dict(ring_bytes))
 
@@ -69,11 +75,37 @@ class Tracing:
     def load(self) -> None:
         """Loads the programs. Raises HostError."""
         image = self._image
-        programs = {name: code for name, code in image["programs"].items() if name not in UPROBES}  # those are loaded when they are needed
-        self._programs = load(programs, image["btf_ids"], self._map_fds())
+        now = {name: code for name, code in image["programs"].items() if name not in UPROBES and name not in LATE}
+        self._programs = load(now, image["btf_ids"], self._map_fds())
         for name in TAILS.keys() & self._programs.keys():
             for place in TAILS[name].places:
                 self.maps[TAILS[name].programs].update(struct.pack("<I", place), struct.pack("<i", self._programs[name]))
+
+    def load_late(self) -> None:
+        """Begins to load the programs that are needed later, on a thread."""
+        self._loading = threading.Thread(target=self._load_late, name="ebtrace-late")
+        self._loading.start()
+
+    def _load_late(self) -> None:
+        with contextlib.suppress(HostError):  # whoever needs one meets it again
+            for name in LATE:
+                self._program(name)
+
+    def _late(self, name: str) -> int | None:
+        """A program that is needed now; None if this kernel has no place for it, or does not take it any more."""
+        if self._loading is not None:
+            self._loading.join()
+            self._loading = None
+        try:
+            return self._program(name)
+        except HostError as error:
+            self.problems.append(f"Nothing is told of {WITHOUT[name]}: {error}.")
+            return None
+
+    def _program(self, name: str) -> int | None:
+        if name not in self._programs and name in self._image["programs"]:
+            self._programs |= load({name: self._image["programs"][name]}, self._image["btf_ids"], self._map_fds())
+        return self._programs.get(name)
 
     def _map_fds(self) -> dict[int, int]:
         return {map_id: m.fd for map_id, m in self.maps.items()}
@@ -129,7 +161,7 @@ class Tracing:
         A task can be born behind the walk's back, so it is repeated until it finds nobody new: from then on every birth has a
         traced parent, and the fork probe sees it.
         """
-        self._control(CensusKind.ADOPT | (CensusKind.CHILDREN if children else CensusKind(0)))
+        self._control(CensusKind.CHILDREN if children else CensusKind(0))
         found = b""
         while True:
             lost = self._lost_births()
@@ -145,24 +177,26 @@ class Tracing:
 
     def detach(self) -> bytes:
         """Takes the probes off and accounts for calls still open; returns their syscall records (none unless details are on)."""
+        unfinished = self._late(UNFINISHED)
         for link in self._links:
             os.close(link)
         self._links, self._over = [], 1
-        self._control(CensusKind.CLOSE)
+        self._control(CensusKind(0))
         membarrier()
         from tracer.kernel.pending import count_pending, pending  # not before a target runs, which waits for nothing that can wait
 
-        still_open = read_census(self._programs[CENSUS])
+        still_open = b"" if unfinished is None else read_census(unfinished)
         operations, counts = pending(self.maps[MapId.URING], time.clock_gettime_ns(time.CLOCK_MONOTONIC))
         count_pending(counts, self.maps, self.cpus)
         return still_open + operations if self._detail else still_open
 
     def sockets(self, kind: CensusKind) -> bytes:
         """Records of the sockets that traced processes have open: all (BOUND), or TCP's with their last figures (ALIVE)."""
-        if SOCKET_CENSUS not in self._programs:
+        program = self._late(SOCKET_CENSUS)
+        if program is None:
             return b""
         self._control(kind)
-        return read_census(self._programs[SOCKET_CENSUS])
+        return read_census(program)
 
     def lane_counts(self) -> dict[str, tuple[int, int, int]]:
         """(counted, sampled out, lost) of each lane, summed over the CPUs."""

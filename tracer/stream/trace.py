@@ -115,7 +115,7 @@ class Trace:
         ns_per_call, how = bpf_ns_per_call(self._begun.probes, self._begun.plans, measure=long)
         if ns_per_call is None:
             ns_per_call, how = bpf_ns_per_call(self._begun.probes, self._begun.plans, measure=True)
-        problems = self._plaintext.problems
+        problems = self._plaintext.problems + self._tracing.problems
         if self._unreadable:
             problems.append(f"What {self._unreadable} processes had open before could not be listed: that takes CAP_DAC_READ_SEARCH or root.")
         if crowded := self._tracing.crowded():
