@@ -18,7 +18,7 @@ def empty_probes(image: dict[str, Any]) -> Iterator[None]:
     with ExitStack() as stack:
         try:
             for probe in ("on_sys_exit", "on_sys_enter"):
-                program = load_one("empty", instructions(*LEAVE), image["btf_ids"][probe])
+                program = load_one("empty", instructions(*LEAVE), image["places"][probe])
                 stack.callback(os.close, program)
                 stack.callback(os.close, attach_one(program))
         except OSError as error:

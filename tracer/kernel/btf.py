@@ -86,9 +86,9 @@ class KernelBtf:
         """Id to attach to a raw tracepoint by (typedef btf_trace_NAME)."""
         return self._id(_TYPEDEF, "btf_trace_" + name)
 
-    def first_tracepoint(self, names: str) -> int | None:
-        """Id of the first that this kernel has of some tracepoints, with bars between them: the newest name comes first."""
-        return next((found for found in map(self.tracepoint, names.split("|")) if found is not None), None)
+    def first_tracepoint(self, names: str) -> str | None:
+        """The first that this kernel has of some tracepoints, with bars between them: the newest name comes first."""
+        return next((name for name in names.split("|") if self.tracepoint(name) is not None), None)
 
     def arguments(self, name: str) -> int:
         """How many arguments a raw tracepoint has; 0 where this kernel has no such tracepoint."""

@@ -18,7 +18,7 @@ from tracer.errors import EbtraceError, HostError, KernelTooOld
 from tracer.kernel.btf import KernelBtf
 from tracer.kernel.compile import Compilation
 from tracer.kernel.maps import create, map_plans, rows_of_cpu
-from tracer.kernel.probes import CENSUS, ITERATORS, OPTIONAL, TAILS, TRACEPOINTS, UNFINISHED, UPROBES, probe_features, refusal
+from tracer.kernel.probes import CENSUS, ITERATORS, OPTIONAL, TAILS, TRACEPOINTS, TYPED, UNFINISHED, UPROBES, probe_features, refusal
 from tracer.kernel.shapes import shapes
 from tracer.kernel.sys import arch, possible_cpus
 from tracer.kernel.uprobes import uprobe_multi_works, uretprobes_are_safe
@@ -96,6 +96,15 @@ def _beside(question: Callable[[], bool]) -> Callable[[], bool]:
     return answer
 
 
+def _place(btf: KernelBtf, name: str) -> int | str | None:
+    """Where a program goes: the BTF id of an iterator's function, or of a tracepoint whose arguments have types, else the tracepoint's name."""
+    if name in ITERATORS:
+        return btf.function(ITERATORS[name])
+    point = TAILS[name].point if name in TAILS else (TRACEPOINTS | OPTIONAL)[name]
+    found = btf.first_tracepoint(point)
+    return btf.tracepoint(found) if found in TYPED else found
+
+
 def build(mode: str, transport: str) -> dict[str, Any]:
     """Compiles one image for this kernel. Raises HostError with what is missing."""
     running = Compilation()
@@ -108,17 +117,16 @@ def build(mode: str, transport: str) -> dict[str, Any]:
     running.begin(flags(mode, transport, features, cpus), shapes(btf, arch()))
     features["uretprobes"] = uretprobes_are_safe(multi=features["uprobe_multi"])
     programs = running.programs()
-    points = TRACEPOINTS | OPTIONAL | {name: behind.point for name, behind in TAILS.items()}
-    ids = {name: btf.function(ITERATORS[name]) if name in ITERATORS else btf.first_tracepoint(points[name]) for name in programs.keys() - UPROBES}
-    if btf.arguments(OPTIONAL["on_uring_refused"]) != _REFUSED and "on_uring_refused" in ids:
-        ids["on_uring_refused"] = None
-    missing = sorted({name for name, found in ids.items() if found is None} | (_URING - ids.keys()))
+    places = {name: _place(btf, name) for name in programs.keys() - UPROBES}
+    if btf.arguments(OPTIONAL["on_uring_refused"]) != _REFUSED and "on_uring_refused" in places:
+        places["on_uring_refused"] = None
+    missing = sorted({name for name, found in places.items() if found is None} | (_URING - places.keys()))
     for name in missing:
         if name in TRACEPOINTS or name in (CENSUS, UNFINISHED):
             raise HostError(f"this kernel has nothing to attach {name} to", "ebtrace needs Linux 5.8 or later")
         programs.pop(name, None)
-        ids.pop(name, None)
-    return {"mode": mode, "transport": transport, "features": features, "programs": programs, "btf_ids": ids, "cpus": cpus, "missing": missing}
+        places.pop(name, None)
+    return {"mode": mode, "transport": transport, "features": features, "programs": programs, "places": places, "cpus": cpus, "missing": missing}
 
 
 def main() -> int:

@@ -15,7 +15,7 @@ from tracer.kernel.sys import bpf, buffer
 from tracer.records import MapId, Tail
 
 __all__ = (
-    "CENSUS", "Behind", "ITERATORS", "LATE", "LEAVE", "OPTIONAL", "SOCKET_CENSUS", "TAILS", "TRACEPOINTS", "TWINS", "UNFINISHED", "UPROBES",
+    "CENSUS", "Behind", "ITERATORS", "LATE", "LEAVE", "OPTIONAL", "SOCKET_CENSUS", "TAILS", "TRACEPOINTS", "TWINS", "TYPED", "UNFINISHED", "UPROBES",
     "WITHOUT",
     "attach", "attach_one", "instructions", "jited", "load", "load_one", "load_uprobe", "on_two_threads", "probe_features", "read_census", "refusal",
     "recursion_misses",
@@ -23,7 +23,7 @@ __all__ = (
 
 _T = TypeVar("_T")
 _PROG_LOAD, _RAW_TRACEPOINT_OPEN, _OBJ_INFO, _LINK_CREATE, _ITER_CREATE = 5, 17, 15, 28, 33
-_TRACING, _RAW_TP, _ITER = 26, 23, 28  # BPF_PROG_TYPE_TRACING; attach types BPF_TRACE_RAW_TP, BPF_TRACE_ITER
+_RAW_TRACEPOINT, _TRACING, _BTF_TP, _ITER = 17, 26, 23, 28  # BPF_PROG_TYPE_*; attach types BPF_TRACE_RAW_TP, BPF_TRACE_ITER
 _KPROBE = 2  # BPF_PROG_TYPE_KPROBE: uprobes are of this type, too
 
 # Attach order: a process must be followed before its calls are counted.
@@ -43,6 +43,9 @@ _TCP = {
 }
 # What runs in interrupts, too, is there twice: no program is entered while it is running on the same CPU, but the other one is (bpf/sockets.c).
 TWINS = {name: f"{name}_within" for name in _TCP}
+# The arguments of these have types, which makes reading them fast; but then the verifier searches the kernel's type names, twice, for half
+# a millisecond a program.
+TYPED = ("sys_enter", "sys_exit")
 # What a kernel may lack, and a session then does without; image["missing"] says so.
 OPTIONAL = {
     **_TCP,
@@ -167,19 +170,21 @@ def on_two_threads(work: Callable[[_T], object], items: Iterable[_T]) -> None:
         raise failed[0]
 
 
-def load(programs: Mapping[str, bytes], btf_ids: Mapping[str, int], map_fds: Mapping[int, int]) -> dict[str, int]:
-    """Loads every probe; returns descriptors by probe name. Raises HostError.
+def load(programs: Mapping[str, bytes], places: Mapping[str, int | str], map_fds: Mapping[int, int]) -> dict[str, int]:
+    """Loads every probe; returns descriptors by probe name. ``places``: BTF ids, or names of tracepoints. Raises HostError.
 
     The verifier takes nearly all of the time to start, so two CPUs are used, and the longest programs come first.
     """
     fds: dict[str, int] = {}
 
     def load_it(name: str) -> None:
-        ready = (name, _with_maps(programs[name], map_fds), btf_ids[name], _ITER if name in ITERATORS else _RAW_TP)
+        place, code = places[name], _with_maps(programs[name], map_fds)
+        ready = (name, code, 0, 0) if isinstance(place, str) else (name, code, place, _ITER if name in ITERATORS else _BTF_TP)
+        kind = _RAW_TRACEPOINT if isinstance(place, str) else _TRACING
         try:
-            fds[name] = _prog_load(*ready)
+            fds[name] = _prog_load(*ready, kind=kind)
         except OSError as error:
-            raise _why(ready, error) from error
+            raise _why(ready, error, kind) from error
 
     on_two_threads(load_it, sorted(programs, key=lambda name: -len(programs[name])))
     return fds
@@ -208,21 +213,27 @@ def _why(ready: tuple[str, bytes, int, int], error: OSError, kind: int = _TRACIN
 
 def load_one(name: str, code: bytes, btf_id: int, *, iterator: bool = False) -> int:
     """Loads one program that uses no maps, for a BTF-typed tracepoint or an iterator. Raises OSError."""
-    return _prog_load(name, code, btf_id, _ITER if iterator else _RAW_TP)
+    return _prog_load(name, code, btf_id, _ITER if iterator else _BTF_TP)
 
 
-def attach_one(program: int) -> int:
-    """Attaches a loaded tracepoint program; closing the returned descriptor detaches it. Raises OSError."""
-    return bpf(_RAW_TRACEPOINT_OPEN, struct.pack("<QII", 0, program, 0))
+def attach_one(program: int, point: str = "") -> int:
+    """Attaches a loaded tracepoint program, to ``point`` if it was not loaded for one; closing the returned descriptor detaches it.
+
+    Raises OSError.
+    """
+    memory, at = buffer(point.encode() + b"\0")
+    link = bpf(_RAW_TRACEPOINT_OPEN, struct.pack("<QII", at if point else 0, program, 0))
+    del memory
+    return link
 
 
-def attach(programs: Mapping[str, int]) -> list[int]:
+def attach(programs: Mapping[str, int], places: Mapping[str, int | str]) -> list[int]:
     """Attaches the tracepoint probes; closing the returned descriptors detaches them. Raises HostError."""
     links = []
     points = OPTIONAL | TRACEPOINTS  # a socket must be followed before the calls that make it are seen
     for name in [name for name in points if name in programs]:
         try:
-            links.append(attach_one(programs[name]))
+            links.append(attach_one(programs[name], place if isinstance(place := places[name], str) else ""))
         except OSError as error:
             for link in links:
                 os.close(link)
@@ -279,7 +290,7 @@ def probe_features(sys_enter_btf_id: int, storage_map: int | None) -> dict[str, 
 
     def works(*parts: tuple[int, int, int]) -> bool:
         try:
-            os.close(_prog_load("feature", instructions(*parts), sys_enter_btf_id, _RAW_TP))
+            os.close(_prog_load("feature", instructions(*parts), sys_enter_btf_id, _BTF_TP))
         except OSError:
             return False
         return True

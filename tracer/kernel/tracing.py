@@ -76,7 +76,7 @@ class Tracing:
         """Loads the programs. Raises HostError."""
         image = self._image
         now = {name: code for name, code in image["programs"].items() if name not in UPROBES and name not in LATE}
-        self._programs = load(now, image["btf_ids"], self._map_fds())
+        self._programs = load(now, image["places"], self._map_fds())
         for name in TAILS.keys() & self._programs.keys():
             for place in TAILS[name].places:
                 self.maps[TAILS[name].programs].update(struct.pack("<I", place), struct.pack("<i", self._programs[name]))
@@ -104,7 +104,7 @@ class Tracing:
 
     def _program(self, name: str) -> int | None:
         if name not in self._programs and name in self._image["programs"]:
-            self._programs |= load({name: self._image["programs"][name]}, self._image["btf_ids"], self._map_fds())
+            self._programs |= load({name: self._image["programs"][name]}, self._image["places"], self._map_fds())
         return self._programs.get(name)
 
     def _map_fds(self) -> dict[int, int]:
@@ -134,7 +134,7 @@ class Tracing:
 
     def attach(self) -> None:
         """Makes the probes live. Nothing is recorded before a process is marked."""
-        self._links = attach(self._programs)
+        self._links = attach(self._programs, self._image["places"])
 
     def mark(self, pid: int, *, held: bool) -> None:
         """Has `adopt` take the main thread of ``pid`` into the traced set; ``held``: from its next exec on. Raises TargetError if it is gone."""
