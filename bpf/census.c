@@ -64,30 +64,26 @@ INLINE void adopt(struct census_context *ctx, struct task_struct *task, u64 cens
 	struct mark *mark = s ? 0 : mark_of(task, tid);
 	struct rec_lifecycle r = {};
 
-	if (mark)
-		s = state_create(tid, mark->flags);
 	if (s && s->flags & STATE_ANNOUNCED)
 		return;
+	from = inherited_state(task, census, &thread);
+	if (!s) {
+		if (!mark && (!from || !from->proc || READ(task, flags) & PF_EXITING))
+			return;
+		s = state_create(tid, STATE_ASLEEP | (mark ? mark->flags : 0));
+		if (!s)
+			return;
+	}
+	/* With a state its exit cannot pass the probe unseen any more. It may have passed already. */
 	if (READ(task, flags) & PF_EXITING) {
-		/* Its exit may have passed the probe already. But its process may live on in other threads, and need a number. */
-		if (s && !s->proc)
+		/* Its process may live on in other threads, and need a number. */
+		if (!s->proc)
 			s->proc = new_proc(CPUS);
 		return;
 	}
-	from = inherited_state(task, census, &thread);
 	/* A leader that has not been announced itself has no number to give yet: it comes in the next pass. */
 	if (from && !from->proc)
 		return;
-	if (!s) {
-		if (!from)
-			return;
-		s = state_create(tid, STATE_ASLEEP);
-		if (!s)
-			return;
-		/* From here on its exit cannot pass the probe unseen: the flag is set before. */
-		if (READ(task, flags) & PF_EXITING)
-			return;
-	}
 	if (!s->proc)
 		s->proc = thread && from ? from->proc : new_proc(CPUS);
 	life_fill(&r, task, LIFE_FOUND, s->proc, clock_ns());

@@ -61,7 +61,7 @@ WITHOUT = {
     "on_tcp_reset_sent": "resets that TCP sends", "on_tcp_reset_received": "resets that TCP receives",
     "on_tcp_destroy": "TCP's last figures of a connection",
     "on_uring_submit": "operations of io_uring", "on_uring_refused": "operations of io_uring that are refused",
-    "on_socket_census": "sockets that were open before the trace", "on_unfinished": "calls that had not returned at its end",
+    "on_socket_census": "sockets that were open before the trace or at its end", "on_unfinished": "calls that had not returned at its end",
 }
 
 

@@ -99,7 +99,9 @@ class Tracing:
         try:
             return self._program(name)
         except HostError as error:
-            self.problems.append(f"Nothing is told of {WITHOUT[name]}: {error}.")
+            problem = f"Nothing is told of {WITHOUT[name]}: {error}."
+            if problem not in self.problems:
+                self.problems.append(problem)
             return None
 
     def _program(self, name: str) -> int | None:
