@@ -79,6 +79,7 @@ class _Desk:
         self._holding = 0  # bytes of bodies
         self._facts_at = time.monotonic() + _FACTS_S
         self.ended = False
+        self.pause = _LONGEST_S  # before the next look
 
     def tell(self, message: dict[str, Any]) -> None:
         self._socket.sendall(self._packer.pack(message))
@@ -114,8 +115,11 @@ class _Desk:
         for kind, raw in self._exchanges.packed_blocks(exchanges) if exchanges else ():
             self.tell({"kind": int(kind), "raw": raw})
 
-    def step(self) -> bool:
-        """Reads some of the ring; False when there was nothing."""
+    def step(self) -> int:
+        """Reads some of the ring; how many records."""
+        if self._ring:  # it is to be an eighth full when it is looked at: a stream of words is a few looks a second, not a dozen for each
+            full = self._ring.backlog() / self._ring.size
+            self.pause = min(max(self.pause * min(2.0, 0.125 / (full + 0.001)), _SHORTEST_S), _LONGEST_S)
         records = self._ring.read(_AT_ONCE) if self._ring else []
         self.take(records)
         self._let_go()
@@ -125,7 +129,7 @@ class _Desk:
             self.tell({"verdicts": verdicts})
         if time.monotonic() >= self._facts_at:
             self._tell_facts()
-        return bool(records)
+        return len(records)
 
     def _tell_facts(self) -> None:
         facts = self._scribe.facts() | {"redacted": {kind: count for kind, count in self._redactor.counts.items() if count}}
@@ -160,7 +164,7 @@ def serve(connection: socket.socket) -> int:
                 else:
                     desk.hear(message)
         if desk is not None:
-            pause = 0.0 if desk.step() else min(max(pause * 2, _SHORTEST_S), _LONGEST_S)
+            pause = 0.0 if desk.step() == _AT_ONCE else desk.pause
     desk.finish()
     return 0
 
