@@ -59,9 +59,8 @@ class Beginning:
             self.watch = WatchLink(*fork(partial(live, self.tracing, self.sizes["images"], [link.fileno(), order["fd"]], lane=buffers,
                                                  uretprobes=self.probes["features"]["uretprobes"])))
         if not self.run:
-            from tracer.stream.sink import load_libraries
-
-            load_libraries()  # nobody waits for the beginning, and what a busy target does until they are there would have to be kept in memory
+            # Nobody waits for the beginning, and what a busy target does until NumPy is there would have to be kept in memory.
+            import tracer.stream.pen  # noqa: F401
         self.tracing.attach()
         self.started = time.time_ns(), time.clock_gettime_ns(time.CLOCK_MONOTONIC)
         for pid in self.pids:

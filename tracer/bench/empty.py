@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from tracer.kernel.probes import LEAVE, attach_one, instructions, load_one, refusal
+from tracer.kernel.loading import attach_one, refusal
+from tracer.kernel.trying import LEAVE, instructions, load_one
 
 __all__ = ("empty_probes",)
 

@@ -12,10 +12,11 @@ from tracer.doctor.checks import Capability, Check
 from tracer.doctor.host import SUDO_DOCTOR
 from tracer.errors import HostError, KernelTooOld
 from tracer.kernel.btf import VMLINUX, KernelBtf
+from tracer.kernel.loading import attach_one, jited, read_census, refusal
 from tracer.kernel.maps import BpfMap, create, map_plans
 from tracer.kernel.perf import PerfStrings
-from tracer.kernel.probes import LEAVE, attach_one, instructions, jited, load_one, probe_features, read_census, refusal
 from tracer.kernel.sys import possible_cpus
+from tracer.kernel.trying import LEAVE, instructions, load_one, probe_features
 from tracer.kernel.uprobes import attach_to_oneself, uprobe_multi_works, uretprobes_are_safe
 from tracer.records import LANES, MapId
 from tracer.stream.lanes import ring_bytes

@@ -17,10 +17,12 @@ from typing import Any
 from tracer.errors import EbtraceError, HostError, KernelTooOld
 from tracer.kernel.btf import KernelBtf
 from tracer.kernel.compile import Compilation
+from tracer.kernel.loading import refusal
 from tracer.kernel.maps import create, map_plans, rows_of_cpu
-from tracer.kernel.probes import CENSUS, ITERATORS, OPTIONAL, TAILS, TRACEPOINTS, TYPED, UNFINISHED, UPROBES, probe_features, refusal
+from tracer.kernel.probes import CENSUS, ITERATORS, OPTIONAL, TAILS, TRACEPOINTS, TYPED, UNFINISHED, UPROBES
 from tracer.kernel.shapes import shapes
 from tracer.kernel.sys import arch, possible_cpus
+from tracer.kernel.trying import probe_features
 from tracer.kernel.uprobes import uprobe_multi_works, uretprobes_are_safe
 from tracer.records import LANES, MapId
 

@@ -11,24 +11,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from tracer.errors import HostError, TargetError
+from tracer.kernel.loading import attach, load, load_uprobe, on_two_threads, read_census, recursion_misses, refusal
 from tracer.kernel.maps import BpfMap, create, map_plans
-from tracer.kernel.probes import (
-    CENSUS,
-    LATE,
-    SOCKET_CENSUS,
-    TAILS,
-    TWINS,
-    UNFINISHED,
-    UPROBES,
-    WITHOUT,
-    attach,
-    load,
-    load_uprobe,
-    on_two_threads,
-    read_census,
-    recursion_misses,
-    refusal,
-)
+from tracer.kernel.probes import CENSUS, LATE, SOCKET_CENSUS, TAILS, TWINS, UNFINISHED, UPROBES, WITHOUT
 from tracer.kernel.sys import membarrier
 from tracer.kernel.uprobes import UPROBE_MULTI
 from tracer.records import CONTROL, LANE_COUNT, LANES, MARK, CensusKind, Lane, MapId, StateFlag

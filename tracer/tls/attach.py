@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from tracer.errors import EbtraceError
-from tracer.kernel.probes import on_two_threads
+from tracer.kernel.loading import on_two_threads
 from tracer.kernel.tracing import Tracing
 from tracer.kernel.uprobes import attach_uprobes
 from tracer.records import GIVEN_LIBRARY, MapId, Role

@@ -1,0 +1,204 @@
+"""Loads the compiled probes and attaches them."""
+
+from __future__ import annotations
+
+import errno
+import os
+import struct
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeVar
+
+from tracer.errors import HostError, PermissionMissing
+from tracer.kernel.probes import ITERATORS, OPTIONAL, TRACEPOINTS
+from tracer.kernel.sys import bpf, buffer
+
+__all__ = (
+    "BTF_TP", "ITER", "attach", "attach_one", "jited", "load", "load_uprobe", "on_two_threads", "prog_load", "read_census", "recursion_misses",
+    "refusal",
+)
+
+_T = TypeVar("_T")
+_PROG_LOAD, _RAW_TRACEPOINT_OPEN, _OBJ_INFO, _LINK_CREATE, _ITER_CREATE = 5, 17, 15, 28, 33
+_RAW_TRACEPOINT, _TRACING, BTF_TP, ITER = 17, 26, 23, 28  # BPF_PROG_TYPE_*; attach types BPF_TRACE_RAW_TP, BPF_TRACE_ITER
+_KPROBE = 2  # BPF_PROG_TYPE_KPROBE: uprobes are of this type, too
+_GIVEN = 0x65627472616365AB  # the constant in whose place load_uprobe puts one (bpf/tls.c)
+
+
+def refusal(error: OSError, what: str) -> HostError:
+    """The sentence for a refused bpf(2) call."""
+    if error.errno in (errno.EPERM, errno.EACCES) and os.geteuid() != 0:
+        return PermissionMissing(f"the kernel does not let this user {what}")
+    if error.errno in (errno.EPERM, errno.EACCES):
+        return PermissionMissing(
+            f"the kernel refused to {what} although this is root ({os.strerror(error.errno)})",
+            "a container or kernel lockdown=confidentiality takes BPF away: run on the host, with CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE",
+        )
+    if error.errno == errno.ENOMEM:
+        return HostError(f"no memory to {what}", "free memory, or make the rings smaller: --ring-mb 1")
+    return HostError(f"the kernel refused to {what}: {os.strerror(error.errno or 0)}")
+
+
+def prog_load(name: str, code: bytes, btf_id: int, attach_type: int, log: tuple[int, int] = (0, 0), kind: int = _TRACING) -> int:
+    """BPF_PROG_LOAD; a descriptor. ``log`` is size and address of memory for the verifier's messages. Raises OSError."""
+    code_memory, code_at = buffer(code)
+    license_memory, license_at = buffer(b"GPL\0")
+    attributes = struct.pack(
+        "<IIQQIIQII16sIIIIQIIQII", kind, len(code) // 8, code_at, license_at, 1 if log[0] else 0, *log, 0, 0, name.encode()[:15], 0,
+        attach_type, 0, 0, 0, 0, 0, 0, 0, btf_id,
+    )
+    fd = bpf(_PROG_LOAD, attributes)
+    del code_memory, license_memory
+    return fd
+
+
+def _verdict(name: str, code: bytes, btf_id: int, attach_type: int, kind: int = _TRACING) -> str:
+    """The verifier's last words about a program that it does not accept; "" if it never came to that."""
+    memory, at = buffer(1 << 20)
+    try:
+        os.close(prog_load(name, code, btf_id, attach_type, (1 << 20, at), kind))
+    except OSError:
+        lines = [line for line in memory.value.decode(errors="replace").splitlines() if line and not line.startswith("processed ")]
+        if os.environ.get("EBTRACE_VERIFIER_LOG"):
+            with open(os.environ["EBTRACE_VERIFIER_LOG"], "wb") as file:
+                file.write(memory.value)
+        return lines[-1] if lines else ""
+    return ""
+
+
+def _with_maps(code: bytes, fds: Mapping[int, int]) -> bytes:
+    """Puts descriptors where the code names maps by number: ld_imm64 (0x18) with source register 1, BPF_PSEUDO_MAP_FD."""
+    patched = bytearray(code)
+    at = 0
+    while at < len(patched):
+        if patched[at] == 0x18:
+            if patched[at + 1] >> 4 == 1:
+                struct.pack_into("<i", patched, at + 4, fds[struct.unpack_from("<i", patched, at + 4)[0]])
+            at += 8
+        at += 8
+    return bytes(patched)
+
+
+def on_two_threads(work: Callable[[_T], object], items: Iterable[_T]) -> None:
+    """Calls ``work`` with each item, in their order, until it raises; raises the first error. For work that lets other threads run."""
+    waiting = deque(items)
+    failed: list[Exception] = []
+
+    def each() -> None:
+        while not failed:
+            try:
+                item = waiting.popleft()
+            except IndexError:
+                return
+            try:
+                work(item)
+            except Exception as error:  # whatever it is: an error of a thread must not pass in silence
+                failed.append(error)
+
+    thread = threading.Thread(target=each)
+    thread.start()
+    each()
+    thread.join()
+    if failed:
+        raise failed[0]
+
+
+def load(programs: Mapping[str, bytes], places: Mapping[str, int | str], map_fds: Mapping[int, int]) -> dict[str, int]:
+    """Loads every probe; returns descriptors by probe name. ``places``: BTF ids, or names of tracepoints. Raises HostError.
+
+    The verifier takes nearly all of the time to start, so two CPUs are used, and the longest programs come first.
+    """
+    fds: dict[str, int] = {}
+
+    def load_it(name: str) -> None:
+        place, code = places[name], _with_maps(programs[name], map_fds)
+        ready = (name, code, 0, 0) if isinstance(place, str) else (name, code, place, ITER if name in ITERATORS else BTF_TP)
+        kind = _RAW_TRACEPOINT if isinstance(place, str) else _TRACING
+        try:
+            fds[name] = prog_load(*ready, kind=kind)
+        except OSError as error:
+            raise _why(ready, error, kind) from error
+
+    on_two_threads(load_it, sorted(programs, key=lambda name: -len(programs[name])))
+    return fds
+
+
+def load_uprobe(name: str, code: bytes, map_fds: Mapping[int, int], given: int, attach_type: int = 0) -> int:
+    """Loads a program for uprobes, with ``given`` as its constant. Raises HostError."""
+    halves = struct.Struct("<I4xI")  # of the number in an ld_imm64, which is two instructions long
+    ready = bytearray(_with_maps(code, map_fds))
+    for at in range(4, len(ready) - 11, 8):
+        if ready[at - 4] == 0x18 and halves.unpack_from(ready, at) == (_GIVEN & 0xFFFFFFFF, _GIVEN >> 32):
+            struct.pack_into("<I", ready, at, given & 0xFFFFFFFF)
+            struct.pack_into("<I", ready, at + 8, given >> 32)
+    try:
+        return prog_load(name, bytes(ready), 0, attach_type, kind=_KPROBE)
+    except OSError as error:
+        raise _why((name, bytes(ready), 0, attach_type), error, _KPROBE) from error
+
+
+def _why(ready: tuple[str, bytes, int, int], error: OSError, kind: int = _TRACING) -> HostError:
+    reason = _verdict(*ready, kind)
+    if reason:
+        return HostError(f"this kernel's verifier does not accept the probe {ready[0]}: {reason}", "please report it, with `uname -r`")
+    return refusal(error, f"load the probe {ready[0]}")
+
+
+def attach_one(program: int, point: str = "") -> int:
+    """Attaches a loaded tracepoint program, to ``point`` if it was not loaded for one; closing the returned descriptor detaches it.
+
+    Raises OSError.
+    """
+    memory, at = buffer(point.encode() + b"\0")
+    link = bpf(_RAW_TRACEPOINT_OPEN, struct.pack("<QII", at if point else 0, program, 0))
+    del memory
+    return link
+
+
+def attach(programs: Mapping[str, int], places: Mapping[str, int | str]) -> list[int]:
+    """Attaches the tracepoint probes; closing the returned descriptors detaches them. Raises HostError."""
+    links = []
+    points = OPTIONAL | TRACEPOINTS  # a socket must be followed before the calls that make it are seen
+    for name in [name for name in points if name in programs]:
+        try:
+            links.append(attach_one(programs[name], place if isinstance(place := places[name], str) else ""))
+        except OSError as error:
+            for link in links:
+                os.close(link)
+            raise refusal(error, f"attach to the tracepoint {points[name]}") from error
+    return links
+
+
+def read_census(program: int) -> bytes:
+    """Runs an iterator over all tasks or files; returns what it wrote. Raises HostError."""
+    try:
+        link = bpf(_LINK_CREATE, struct.pack("<IIIIQII", program, 0, ITER, 0, 0, 0, 0))
+        try:
+            walk = bpf(_ITER_CREATE, struct.pack("<II", link, 0))
+        finally:
+            os.close(link)
+    except OSError as error:
+        raise refusal(error, "list the tasks") from error
+    with os.fdopen(walk, "rb", buffering=0) as file:
+        return b"".join(iter(lambda: file.read(1 << 16), b""))
+
+
+def _info(program: int) -> bytes:
+    """struct bpf_prog_info; what an older kernel does not know is left zero."""
+    info, info_at = buffer(240)
+    try:
+        bpf(_OBJ_INFO, struct.pack("<IIQ", program, 240, info_at))
+    except OSError:
+        return bytes(240)
+    return info.raw
+
+
+def recursion_misses(program: int) -> int:
+    """How often the kernel skipped a probe because it was already running on that CPU (bpf_prog_info, Linux 5.12)."""
+    return int(struct.unpack_from("<Q", _info(program), 208)[0])
+
+
+def jited(program: int) -> bool:
+    """Whether the kernel made machine code of a program (bpf_prog_info.jited_prog_len); else it interprets it."""
+    return bool(struct.unpack_from("<I", _info(program), 16)[0])
