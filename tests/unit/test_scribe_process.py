@@ -104,6 +104,41 @@ def talk(kernel: Kernel, sock: int, response: bytes) -> list[bytes]:
     return [kernel.plain(sock, SENT, GET), kernel.plain(sock, RECEIVED, response)]
 
 
+def shaken(kernel: Kernel, data: bytes) -> list[bytes]:
+    """A request in clear from a library, and the answer."""
+    return [kernel.tls(9, SENT, GET), kernel.tls(9, RECEIVED, data)]
+
+
+def test_records_wait_for_the_name_of_their_library(work: Callable[..., Worker]) -> None:
+    """The ring is read by the scribe, names come by way of the worker, which may be busy."""
+    kernel = Kernel()
+    worker = work(*talk(kernel, 0x51, answer(b"first")), *shaken(kernel, answer(b"second")), *talk(kernel, 0x52, answer(b"third")))
+    assert worker.link.begin() is not None
+    worker.until(worker.exchanges)
+    assert [entry.get("library", "") for entry in worker.exchanges()] == [""]
+    worker.link.tell({"library": [1, "boringssl"]})
+    worker.until(lambda: len(worker.exchanges()) == 3)
+    assert [(entry["number"], entry.get("library", "")) for entry in worker.exchanges()] == [(1, ""), (2, "boringssl"), (3, "")]
+
+
+def test_a_name_that_never_comes_is_not_waited_for_twice(work: Callable[..., Worker]) -> None:
+    kernel = Kernel()
+    worker = work()
+    for number in range(5):
+        worker.lane.records += [*shaken(kernel, answer(b"x" * number)), *talk(kernel, 0x60 + number, answer(b"y"))]
+    began = time.monotonic()
+    assert worker.link.begin() is not None
+    worker.until(lambda: len(worker.exchanges()) == 10)
+    assert time.monotonic() - began < 4
+    assert [entry.get("library", "") for entry in worker.exchanges()] == ["unknown", ""] * 5
+
+
+def test_at_the_end_nobody_waits(work: Callable[..., Worker]) -> None:
+    kernel = Kernel()
+    worker = work(*shaken(kernel, answer(b"second")))
+    assert [(entry["library"], entry["status"]) for entry in worker.finish()] == [("unknown", 200)]
+
+
 def test_from_bytes_to_blocks(work: Callable[..., Worker]) -> None:
     kernel = Kernel()
     text = b'{"answer": 42}' * 300

@@ -24,7 +24,7 @@ from typing import Any
 import msgpack
 
 from tracer.kernel.ring import StringRing
-from tracer.scribe.record import unpack
+from tracer.scribe.record import Record, unpack
 from tracer.scribe.scribe import Scribe
 from tracer.secrets.redactor import Redactor
 from tracer.session.exchanges import Exchange
@@ -38,6 +38,7 @@ _AT_ONCE = 256        # records between two looks at the socket
 _SHORTEST_S, _LONGEST_S = 0.001, 0.05
 _FACTS_S = 2.0
 _RECEIVE = 1 << 16
+_PATIENCE_S = 1.0
 _HELD_BYTES = 32 << 20
 _HELD_S = 0.3         # exchanges wait so long: a secret that is learned a moment later is still found in them
 _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 4, 38
@@ -78,6 +79,8 @@ class _Desk:
         self._held: deque[tuple[float, list[Exchange]]] = deque()  # until when, and what
         self._holding = 0  # bytes of bodies
         self._facts_at = time.monotonic() + _FACTS_S
+        self._early: deque[bytes] = deque()  # records that came before the name of their library, and those behind them
+        self._patience: float | None = None
         self.ended = False
         self.pause = _LONGEST_S  # before the next look
 
@@ -96,10 +99,28 @@ class _Desk:
                 self.ended = True
 
     def take(self, records: Iterable[bytes]) -> None:
-        for raw in records:
-            if (record := unpack(raw)) is not None and (exchanges := self._scribe.take(record)):
+        self._early.extend(records)
+        while self._early:
+            record = unpack(self._early[0])
+            if record is not None and self._is_early(record):
+                return
+            self._early.popleft()
+            if record is not None and (exchanges := self._scribe.take(record)):
                 self._held.append((time.monotonic() + _HELD_S, exchanges))
                 self._holding += sum(map(_size, exchanges))
+
+    def _is_early(self, record: Record) -> bool:
+        """Whether the name of its library is still on its way: the ring is faster than the worker."""
+        if self.ended or self._scribe.knows(record):
+            self._patience = None
+            return False
+        if self._patience is None:
+            self._patience = time.monotonic() + _PATIENCE_S
+        if time.monotonic() < self._patience:
+            return True
+        self._scribe.library(record.library, "unknown")  # whoever knows it has died
+        self._patience = None
+        return False
 
     def _let_go(self) -> None:
         """Writes what has waited long enough, or takes too much room."""
@@ -120,7 +141,8 @@ class _Desk:
         if self._ring:  # it is to be an eighth full when it is looked at: a stream of words is a few looks a second, not a dozen for each
             full = self._ring.backlog() / self._ring.size
             self.pause = min(max(self.pause * min(2.0, 0.125 / (full + 0.001)), _SHORTEST_S), _LONGEST_S)
-        records = self._ring.read(_AT_ONCE) if self._ring else []
+        self.take(())
+        records = self._ring.read(_AT_ONCE) if self._ring and not self._early else []
         self.take(records)
         self._let_go()
         verdicts = self._scribe.verdicts()

@@ -71,6 +71,10 @@ class Scribe:
         """What a record's library is called."""
         self._libraries[number] = _Library(name)
 
+    def knows(self, record: Record) -> bool:
+        """Whether the record's library has a name, if it has a library."""
+        return record.kind not in (_TLS, _FREED) or record.library in self._libraries
+
     def take(self, record: Record) -> list[Exchange]:
         """The exchanges that are complete with it."""
         self.records += 1

@@ -49,13 +49,13 @@ class Plaintext:
     def step(self, poll: select.epoll) -> None:
         """Passes on what is there, without waiting; ``poll`` wakes the caller for more."""
         self._learn()
+        if self._watch is not None:
+            self._watch.step(self._library)
+            self._watch.judge(self._scribe.verdicts)
         fd = self._scribe.begin(at_once=self._expected)
         if fd is not None:
             poll.register(fd, select.EPOLLIN)
         self._scribe.step()
-        if self._watch is not None:
-            self._watch.step(self._library)
-            self._watch.judge(self._scribe.verdicts)
 
     def _learn(self) -> None:
         """What traced processes were started with: their secrets are to be found in what they say."""
