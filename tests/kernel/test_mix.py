@@ -146,9 +146,10 @@ def test_git_clone(both: Callable[..., tuple[Bytes, Bytes]]) -> None:
 
     theirs, ours = both(repository, "git", "clone", "-q", "--no-local", "tree", "copy")
     # Its index holds the times of files, and is read and written in pieces that do not depend on them. What is written under a name of
-    # chance and renamed is told by its last name here, and by the first one there.
+    # chance and renamed is told by its last name here, and by the first one there. Whether a thread of git's has memory to give back, for
+    # which malloc(3) asks the kernel's settings, depends on when it ran.
     different = {path for path in fixed(ours).keys() | fixed(theirs).keys() if fixed(ours).get(path) != fixed(theirs).get(path)}
-    assert all("/copy/.git/" in path for path in different), different
+    assert all("/copy/.git/" in path or path == "/proc/sys/vm/overcommit_memory" for path in different), different
     totals = [[sum(moved[side] for path, moved in sums.items() if "/copy/" in path) for side in (0, 1)] for sums in (ours, theirs)]
     assert totals[0] == totals[1]
     assert {f"f{number}" for number in range(1, 13)} <= {path.rpartition("/")[2] for path in ours if "/copy/d" in path}

@@ -34,20 +34,22 @@ class Attachments:
     def warm_up(self) -> None:
         """When a target is about to run, whose process would be held still so long else: the verifier takes milliseconds for a program; and for
         the first probe in a while the kernel waits until no CPU is in the middle of a fork (dup_mmap_sem, kernel/events/uprobes.c), 15 ms,
-        here for one on a file that nobody runs. Until somebody waits for it, it takes no CPU that another wants: the target is starting."""
+        here for one on a file that nobody runs. Until somebody waits for it, it has no precedence over the target, which is starting."""
         self._warming = threading.Thread(target=self._warm_up)
         self._warming.start()
 
     def _warm_up(self) -> None:
         with suppress(OSError, EbtraceError):  # whoever is about to attach meets it again
-            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+            with suppress(OSError):  # not SCHED_IDLE: Python's lock in the hands of a thread that gets no CPU would keep the watch waiting
+                os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
             self._program("enter", Role.READ.given)
             on_two_threads(lambda work: work(), (self._attach_to_nothing, self._load_usual))
 
     def _await_warm(self) -> None:
         if self._warming is not None:
-            with suppress(OSError):  # it has ended, or may not have what this process has not
-                os.sched_setscheduler(self._warming.native_id or 0, os.SCHED_RR, os.sched_param(1))
+            for thread in os.listdir("/proc/self/task"):
+                with suppress(OSError):  # it has ended, or may not have what this process has not
+                    os.sched_setscheduler(int(thread), os.SCHED_RR, os.sched_param(1))
             self._warming.join()
             self._warming = None
 
