@@ -79,6 +79,9 @@ static struct pt_regs *(*const task_regs)(void *task) = (void *)175;
 	*(volatile __typeof__(field) *)&(field) = (value); \
 	*(volatile __typeof__(field) *)&(field); })
 
+/* From here on what lies in memory is read anew, so that nothing is known of it. */
+#define FORGET asm volatile("" ::: "memory")
+
 /*
  * for (u32 i = 0; i < most; i++), in which `field` is free just now. The verifier walks what is in it once or twice where it knows
  * may_goto (Linux 6.9), a jump that some limit of the kernel's own may take: as long as i is any number to it, one round is like another.

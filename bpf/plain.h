@@ -49,8 +49,7 @@ INLINE void plain_put(void *ctx, struct apart *a, struct rec_plain *head, u64 fr
 		a->head.flags |= PLAIN_UNREADABLE;
 		kept = 0;
 	}
-	a->head.kept = kept;
-	kept = AT_MOST(kept, PLAIN_CHUNK);
+	kept = AT_MOST(UNKNOWN(a->head.kept, kept), PLAIN_CHUNK);
 	lane_send(ctx, MAP_PLAINTEXT, LANE_PLAINTEXT, &a->head, sizeof(a->head) + kept, SENT_LATELY(head->position, head->length));
 }
 

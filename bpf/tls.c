@@ -190,7 +190,8 @@ INLINE void tls_piece(struct pt_regs *regs, struct tls_call *call)
 {
 	u64 n = call->kept > PLAIN_CHUNK ? PLAIN_CHUNK : call->kept, length = call->kept > PLAIN_CHUNK ? PLAIN_CHUNK : call->span;
 
-	call->head.length = length;
+	n = UNKNOWN(call->head.kept, n);
+	length = UNKNOWN(call->head.length, length);
 	call->left -= length;
 	call->head.flags = call->left ? call->head.flags | PLAIN_MORE : call->head.flags & ~PLAIN_MORE;
 	plain_put_apart(regs, &call->head, call->buffer, n);
@@ -249,6 +250,7 @@ INLINE int tls_return(struct pt_regs *regs, int go)
 	call->kept = plain_kept(st, flow, call->head.position, sent, call->buffer, call->left);
 	call->span = call->left;
 	call->runs = 0;
+	FORGET;
 	if (flow->frames && call->left) {
 		call->kept = call->span = 0;
 	} else {
@@ -289,7 +291,7 @@ PROBE(on_tls_more)(struct pt_regs *regs)
 	if (flow->frames && call->runs > FRAME_RUNS)
 		flow->frames = FRAMES_ASTRAY;
 #pragma clang loop unroll(disable)
-	for (u32 i = 0; i < FRAME_STEPS; i++)
+	ROUNDS(i, FRAME_STEPS, call->head.kept)
 		if (call->left && !call->span)
 			frame_step(call, flow);
 #pragma clang loop unroll(disable)

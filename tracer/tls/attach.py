@@ -39,11 +39,15 @@ class Attachments:
         self._warming.start()
 
     def _warm_up(self) -> None:
-        with suppress(OSError, EbtraceError):  # whoever is about to attach meets it again
-            with suppress(OSError):  # not SCHED_IDLE: Python's lock in the hands of a thread that gets no CPU would keep the watch waiting
-                os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+        with suppress(OSError):  # not SCHED_IDLE: Python's lock in the hands of a thread that gets no CPU would keep the watch waiting
+            os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+        with suppress(EbtraceError):  # whoever is about to attach meets it again
             self._program("enter", Role.READ.given)
-            on_two_threads(lambda work: work(), (self._attach_to_nothing, self._load_usual))
+            waiting = threading.Thread(target=self._attach_to_nothing)
+            waiting.start()
+            if self._tracing.uprobe_multi:  # else programs have to know the library
+                on_two_threads(lambda what: self._program(what, 0), ("return", "more", "free"))
+            waiting.join()
 
     def _await_warm(self) -> None:
         if self._warming is not None:
@@ -54,15 +58,11 @@ class Attachments:
             self._warming = None
 
     def _attach_to_nothing(self) -> None:
-        fd = os.memfd_create("ebtrace", os.MFD_CLOEXEC)
-        os.write(fd, b"\xc3" * 16)
-        self._idle += self._probe(f"/proc/self/fd/{fd}", [0], "enter", Role.READ.given)
-        os.close(fd)
-
-    def _load_usual(self) -> None:
-        if self._tracing.uprobe_multi:  # else they have to know the library
-            for what in ("more", "return", "free"):
-                self._program(what, 0)
+        with suppress(OSError, EbtraceError):
+            fd = os.memfd_create("ebtrace", os.MFD_CLOEXEC)
+            os.write(fd, b"\xc3" * 16)
+            self._idle += self._probe(f"/proc/self/fd/{fd}", [0], "enter", Role.READ.given)
+            os.close(fd)
 
     def put_on(self, fd: int, functions: Sequence[Function], number: int) -> list[str]:
         """Attaches to the functions of an open file; the roles of those whose ways out are not known. Raises OSError and EbtraceError."""
