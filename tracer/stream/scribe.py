@@ -57,6 +57,10 @@ class ScribeLink:
         """Any thread: {"library": [number, name]} or {"variables": {..}}, sent when there is a scribe."""
         self._early.append(message)
 
+    def backlog(self) -> int:
+        """Bytes that wait to be read."""
+        return self._lane.backlog()
+
     def begin(self, *, at_once: bool = False) -> int | None:
         """Starts it if there is something to read, or ``at_once``, and none has been started; then its descriptor, to be polled."""
         if self._process is not None or self.failed or not (at_once or self._lane.backlog()):

@@ -21,10 +21,11 @@ if TYPE_CHECKING:
     from tracer.stream.pen import Pen
     from tracer.stream.plaintext import Plaintext
 
-__all__ = ("BATCH", "HURRY", "Sink")
+__all__ = ("BATCH", "GRACE_S", "HURRY", "Sink")
 
 HURRY = -10  # nice value of drain and writer, which wait for each other at Python's lock: a ring that nobody empties in time loses records
 BATCH = 8192  # syscall records in one buffer, and at most in one block
+GRACE_S = 0.05  # what a program does in its first moments it does alone: libraries, and other processes of the tracer, are loaded after them
 _BUFFERS = 3
 _BUFFERS_AT_FIRST = 28  # until the writer has loaded its libraries, a tenth of a second in which nothing is written
 
@@ -42,6 +43,7 @@ class Sink:
         self._pool: queue.SimpleQueue[mmap.mmap] = queue.SimpleQueue()
         self._buffers, self._limit = 0, _BUFFERS_AT_FIRST
         self._pen: Pen | None = None
+        self._needed = threading.Event()
 
         def pen() -> Pen:
             from tracer.stream.pen import Pen
@@ -59,6 +61,8 @@ class Sink:
             if self._buffers >= self._limit:
                 return None
         self._buffers += 1
+        if self._buffers > _BUFFERS:
+            self._needed.set()
         return mmap.mmap(-1, BATCH * 64)
 
     def _give_back(self, buffer: mmap.mmap) -> None:
@@ -80,6 +84,7 @@ class Sink:
     def catch_up(self) -> None:
         """Waits until all that was handed over so far has been written, or nothing can be any more."""
         done = threading.Event()
+        self._needed.set()
         self._queue.put(("caught up", done, 0))
         while not done.wait(0.05) and self._thread.is_alive():
             pass
@@ -105,12 +110,14 @@ class Sink:
 
     def finish(self, tracer: Callable[[], dict[str, Any]], end: dict[str, Any]) -> dict[str, Any]:
         """Writes everything that is left, the last totals, the ledger, what ``tracer`` says it cost, and ``end``; returns the ledger."""
+        self._needed.set()
         self._queue.put(("finish", (tracer, end), 0))
         self._queue.put(None)
         self._thread.join()
         return self._pen.ledger() if self._pen and not self.error else {}
 
     def _run(self, pen: Callable[[], Pen]) -> None:
+        self._needed.wait(GRACE_S)
         try:
             self._pen = pen()  # what this imports is not to take the CPU on which the target starts: the precedence comes later
         except Exception as error:
