@@ -1,16 +1,16 @@
 /** Processes and threads as rows over time; zooms from the whole session to single calls. */
 
 import { h, perFrame, replace, surface } from "../dom";
-import { count, duration, moment, roundStep } from "../format";
+import { count, duration, moment } from "../format";
 import type { App, View } from "../model";
 import { lanesOf, type Bar, type Lane } from "../timeline/lanes";
-import { Columns, fill, paint, pixel, rowsWithin } from "../timeline/raster";
+import { Picture, RULER } from "../timeline/picture";
+import { rowsWithin } from "../timeline/raster";
 import type { Calls, Level, Range } from "../types";
 import { swatch } from "../ui/bits";
 import { tidy, whole } from "../ui/strip";
-import { onTheme, palette, parts } from "../ui/theme";
+import { onTheme } from "../ui/theme";
 
-const RULER = 26;
 const LABELS = 208;
 const ZOOM = 1.0018; // for each pixel of the wheel
 const NARROW = 640;
@@ -29,7 +29,6 @@ export class TimelineView implements View {
   private loaded: { calls: Calls; level: Level } | null = null;
   private drag: { x: number; y: number; range: Range; moved: boolean } | null = null;
   private mask: Uint8Array | null = null;
-  private sampled = false; // not all calls of the session are in the drawing
 
   constructor(private readonly app: App) {
     this.groups = Uint8Array.from(app.about.kinds, (kind) => kind.class);
@@ -90,171 +89,12 @@ export class TimelineView implements View {
   private draw(): void {
     const drawn = surface(this.canvas);
     if (!drawn) return;
-    const { pen, width, height } = drawn;
-    const colours = palette();
-    const { range, gutter } = this;
-    const room = width - gutter;
+    const { range, gutter, app, loaded, groups, mask } = this;
     const scroll = this.scroller.scrollTop;
-    const shown = this.lanes.filter((lane) => lane.top + lane.height > scroll && lane.top < scroll + height - RULER);
-    const x = (at: number): number => gutter + ((at - range.from) / (range.to - range.from)) * room;
-    const y = (lane: Lane): number => RULER + lane.top - scroll;
-    pen.font = `12px ${getComputedStyle(document.body).fontFamily}`;
-    this.ruler(pen, width, height, x);
-    pen.save();
-    pen.beginPath();
-    pen.rect(gutter, RULER, room, height - RULER);
-    pen.clip();
-    for (const lane of shown) {
-      if (!lane.process) continue;
-      const [left, right] = [Math.max(x(lane.process.started), gutter), Math.min(x(lane.process.ended), width)];
-      pen.fillStyle = colours.idle;
-      if (right > left) pen.fillRect(left, y(lane) + 2, Math.max(right - left, 1.5), lane.height - 4);
-    }
-    pen.restore();
-    this.drawCalls(pen, shown, scroll, room, gutter, height);
-    pen.save();
-    pen.beginPath();
-    pen.rect(gutter, RULER, room, height - RULER);
-    pen.clip();
-    for (const lane of shown) {
-      if (lane.bars.length) this.drawBars(pen, lane, y(lane), x, width);
-      else if (lane.thread >= 0) this.drawNames(pen, lane, y(lane), x);
-    }
-    pen.restore();
-    for (const lane of shown) this.drawLabel(pen, lane, y(lane), gutter);
+    const lanes = this.lanes.filter((lane) => lane.top + lane.height > scroll && lane.top < scroll + drawn.height - RULER);
+    const sampled = new Picture({ ...drawn, app, range, gutter, scroll, loaded, groups, mask, lanes }).draw();
     const told = `${duration(range.to - range.from)} from ${moment(range.from, (range.to - range.from) / 1000)}`;
-    replace(this.summary, this.loaded ? told : "Reading the calls…", this.sampled && h("span", { class: "quiet-text" }, " · so close, only the calls that this file holds are drawn"));
-  }
-
-  private ruler(pen: CanvasRenderingContext2D, width: number, height: number, x: (at: number) => number): void {
-    const { range, gutter } = this;
-    const { line, muted } = palette();
-    const step = roundStep(((range.to - range.from) / (width - gutter)) * 110);
-    pen.textBaseline = "middle";
-    pen.textAlign = "left";
-    for (let at = Math.ceil(range.from / step) * step; at <= range.to; at += step) {
-      pen.fillStyle = line;
-      pen.fillRect(Math.round(x(at)), RULER - 8, 1, height);
-      pen.fillStyle = muted;
-      if (x(at) + 60 < width) pen.fillText(at ? moment(at, step) : "0", Math.round(x(at)) + 5, RULER / 2 - 1);
-    }
-  }
-
-  /** Calls are painted pixel by pixel: tens of thousands of rectangles would take longer than a frame lasts. */
-  private drawCalls(pen: CanvasRenderingContext2D, lanes: Lane[], scroll: number, room: number, gutter: number, height: number): void {
-    this.sampled = false;
-    if (!this.loaded) return;
-    const ratio = window.devicePixelRatio || 1;
-    const [across, down] = [Math.round(room * ratio), Math.round((height - RULER) * ratio)];
-    if (across < 1 || down < 1) return;
-    const x = Math.round(gutter * ratio);
-    const picture = pen.getImageData(x, Math.round(RULER * ratio), across, down);
-    const columns = new Columns(across);
-    const { classes, bad, line } = palette();
-    const inks = Uint32Array.from([...classes, line, bad], (colour) => pixel(parts(colour)));
-    for (const lane of lanes) {
-      if (lane.thread < 0) continue;
-      const whole = this.app.head.every === 1;
-      if (fill(columns, lane.thread, this.range, this.loaded.calls, this.loaded.level, this.groups, this.mask, whole) && !whole) this.sampled = true;
-      paint(picture, columns, Math.round((lane.top - scroll + 2) * ratio), Math.round((lane.height - 4) * ratio), inks);
-    }
-    pen.putImageData(picture, x, Math.round(RULER * ratio));
-  }
-
-  /** Names on calls that are wide enough, and a frame around the one that is selected. */
-  private drawNames(pen: CanvasRenderingContext2D, lane: Lane, top: number, x: (at: number) => number): void {
-    if (!this.loaded) return;
-    const { calls } = this.loaded;
-    const { kinds } = this.app.about;
-    const { range } = this;
-    const { surface: light, ink, classes } = palette();
-    const { first, last } = rowsWithin(calls, lane.thread, range);
-    const [what, which] = this.app.store.state.selected.split(":");
-    const selected = what === "call" ? Number(which) : -1;
-    if (selected >= 0 && calls.thread[selected] === lane.thread) {
-      pen.strokeStyle = ink;
-      pen.lineWidth = 2;
-      const left = x(calls.start[selected]);
-      pen.strokeRect(left - 1, top + 1, Math.max(x(calls.start[selected] + calls.duration[selected]) - left, 2) + 2, lane.height - 2);
-    }
-    if (last - first > 3000) return;
-    for (let place = first; place < last; place++) {
-      const row = calls.byThread[place];
-      const left = Math.max(x(calls.start[row]), this.gutter);
-      const right = x(calls.start[row] + calls.duration[row]);
-      if (right - left < 2.5) continue;
-      pen.fillStyle = light;
-      pen.fillRect(right - 0.5, top + 2, 0.5, lane.height - 4);
-      const name = kinds[calls.kind[row]].name;
-      if (right - left < 7 * name.length + 8 || (this.mask && !this.mask[row])) continue;
-      pen.fillStyle = readable(classes[this.groups[calls.kind[row]]]);
-      pen.fillText(name, left + 4, top + lane.height / 2 + 0.5);
-    }
-  }
-
-  private drawBars(pen: CanvasRenderingContext2D, lane: Lane, top: number, x: (at: number) => number, width: number): void {
-    const { classes, bad } = palette();
-    for (const bar of lane.bars) {
-      const [left, right] = [Math.max(x(bar.from), this.gutter), Math.min(x(bar.to), width)];
-      if (right < this.gutter || left > width) continue;
-      if (bar.answered !== undefined) {
-        this.drawExchange(pen, bar, left, right, top, lane.height, x);
-        continue;
-      }
-      pen.fillStyle = bar.failed ? bad : classes[lane.group];
-      pen.beginPath();
-      pen.roundRect(left, top + 2, Math.max(right - left, 2), lane.height - 4, 2);
-      pen.fill();
-      if (right - left > 7 * bar.label.length + 8) {
-        pen.fillStyle = readable(bar.failed ? bad : classes[lane.group]);
-        pen.fillText(bar.label, left + 4, top + lane.height / 2 + 0.5);
-      }
-    }
-  }
-
-  /** Waiting is pale and has a frame, the answer is solid. */
-  private drawExchange(pen: CanvasRenderingContext2D, bar: Bar, left: number, right: number, top: number, height: number, x: (at: number) => number): void {
-    const { accent, classes, bad, ink, surface: light } = palette();
-    const [y, tall] = [top + 2, height - 4];
-    const wide = Math.max(right - left, 2);
-    const middle = bar.answered == null ? right : Math.min(Math.max(x(bar.answered), left), right);
-    const colour = bar.failed ? bad : bar.model ? accent : classes[2];
-    pen.fillStyle = light;
-    pen.fillRect(left, y, wide, tall);
-    pen.globalAlpha = 0.28;
-    pen.fillStyle = colour;
-    pen.fillRect(left, y, wide, tall);
-    pen.globalAlpha = 1;
-    pen.fillRect(middle, y, Math.max(right - middle, wide > 2 ? 0 : 2), tall);
-    pen.strokeStyle = colour;
-    pen.lineWidth = this.app.store.state.selected === bar.selects ? 2.5 : 1;
-    if (this.app.store.state.selected === bar.selects) pen.strokeStyle = ink;
-    pen.strokeRect(left + 0.5, y + 0.5, Math.max(wide - 1, 1), tall - 1);
-    const room = 7 * bar.label.length + 8;
-    const inAnswer = right - middle > room;
-    if (!inAnswer && middle - left < room) return;
-    pen.fillStyle = inAnswer ? readable(colour) : ink;
-    pen.fillText(bar.label, (inAnswer ? middle : left) + 4, top + height / 2 + 0.5);
-  }
-
-  private drawLabel(pen: CanvasRenderingContext2D, lane: Lane, top: number, gutter: number): void {
-    const { ink, muted, paper } = palette();
-    const left = 4 + Math.min(lane.depth, 8) * 10;
-    const words = fitted(pen, lane.label, gutter ? gutter - left - 58 : 150);
-    pen.textAlign = "left";
-    if (!gutter && words) {
-      pen.globalAlpha = 0.8;
-      pen.fillStyle = paper;
-      pen.fillRect(0, top + 2, pen.measureText(words).width + 8, lane.height - 4);
-      pen.globalAlpha = 1;
-    }
-    pen.fillStyle = ink;
-    pen.fillText(words, gutter ? left : 4, top + lane.height / 2 + 0.5);
-    if (!gutter) return;
-    pen.fillStyle = muted;
-    pen.textAlign = "right";
-    pen.fillText(lane.note, gutter - 8, top + lane.height / 2 + 0.5);
-    pen.textAlign = "left";
+    replace(this.summary, loaded ? told : "Reading the calls…", sampled && h("span", { class: "quiet-text" }, " · so close, only the calls that this file holds are drawn"));
   }
 
   /** What is under the pointer. */
@@ -398,18 +238,4 @@ export class TimelineView implements View {
     const next = tidy(range, this.app.end);
     this.app.store.set({ range: whole(next, this.app.end) ? null : next });
   }
-}
-
-/** As much of the words as fits. */
-function fitted(pen: CanvasRenderingContext2D, words: string, width: number): string {
-  if (pen.measureText(words).width <= width) return words;
-  let kept = Math.min(words.length, Math.ceil(width / 4));
-  while (kept > 1 && pen.measureText(`${words.slice(0, kept)}…`).width > width) kept--;
-  return `${words.slice(0, kept)}…`;
-}
-
-/** Black or white, whichever can be read on this colour. */
-function readable(colour: string): string {
-  const [red, green, blue] = parts(colour);
-  return red * 0.299 + green * 0.587 + blue * 0.114 > 140 ? "#14151a" : "#ffffff";
 }
