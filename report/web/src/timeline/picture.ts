@@ -147,7 +147,7 @@ export class Picture {
   private bars(lane: Lane, top: number): void {
     const { pen, gutter, width } = this.scene;
     const { classes, bad } = palette();
-    for (const bar of lane.bars) {
+    for (const [place, bar] of lane.bars.entries()) {
       const [left, right] = [Math.max(this.x(bar.from), gutter), Math.min(this.x(bar.to), width)];
       if (right < gutter || left > width) continue;
       if (bar.answered !== undefined) {
@@ -158,7 +158,8 @@ export class Picture {
       pen.beginPath();
       pen.roundRect(left, top + 2, Math.max(right - left, 2), lane.height - 4, 2);
       pen.fill();
-      if (right - left > 7 * bar.label.length + 8) {
+      const next = lane.bars[place + 1]; // lies over this one, where there are more than rows for them
+      if (Math.min(right, next ? this.x(next.from) : right) - left > 7 * bar.label.length + 8) {
         pen.fillStyle = readable(bar.failed ? bad : classes[lane.group]);
         pen.fillText(bar.label, left + 4, top + lane.height / 2 + 0.5);
       }
