@@ -89,9 +89,10 @@ class Drain:
 
     def finish(self) -> None:
         """After the probes are off: moves all that is left, waiting for the writer where it has to."""
-        while self.step() or any(lane.backlog() for lane in self._lanes[:DRAINED]):
+        self._sink.hurry()
+        while (moved := self.step()) or any(lane.backlog() for lane in self._lanes[:DRAINED]):
             if self._sink.error is not None:
                 break
-            if self._buffer is None or self._sink.behind >= _MOST_BEHIND:
+            if not moved:  # the writer has as much as it may: to look again at once would take Python's lock from it
                 time.sleep(_SHORTEST_S)
         self._hand_over()

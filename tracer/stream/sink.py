@@ -62,7 +62,7 @@ class Sink:
                 return None
         self._buffers += 1
         if self._buffers > _BUFFERS:
-            self._needed.set()
+            self.hurry()
         return mmap.mmap(-1, BATCH * 64)
 
     def _give_back(self, buffer: mmap.mmap) -> None:
@@ -81,10 +81,14 @@ class Sink:
         """Batches that wait to be written."""
         return self._queue.qsize()
 
+    def hurry(self) -> None:
+        """The writer is needed now."""
+        self._needed.set()
+
     def catch_up(self) -> None:
         """Waits until all that was handed over so far has been written, or nothing can be any more."""
+        self.hurry()
         done = threading.Event()
-        self._needed.set()
         self._queue.put(("caught up", done, 0))
         while not done.wait(0.05) and self._thread.is_alive():
             pass
@@ -110,7 +114,7 @@ class Sink:
 
     def finish(self, tracer: Callable[[], dict[str, Any]], end: dict[str, Any]) -> dict[str, Any]:
         """Writes everything that is left, the last totals, the ledger, what ``tracer`` says it cost, and ``end``; returns the ledger."""
-        self._needed.set()
+        self.hurry()
         self._queue.put(("finish", (tracer, end), 0))
         self._queue.put(None)
         self._thread.join()
