@@ -79,8 +79,8 @@ static struct pt_regs *(*const task_regs)(void *task) = (void *)175;
 	*(volatile __typeof__(field) *)&(field) = (value); \
 	*(volatile __typeof__(field) *)&(field); })
 
-/* From here on what lies in memory is read anew, so that nothing is known of it. */
-#define FORGET asm volatile("" ::: "memory")
+/* What was written before lies in memory by now, and is read anew from here on: of that neither compiler nor verifier knows anything. */
+#define BARRIER asm volatile("" ::: "memory")
 
 /*
  * for (u32 i = 0; i < most; i++), in which `field` is free just now. The verifier walks what is in it once or twice where it knows

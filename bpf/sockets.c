@@ -101,9 +101,9 @@ PROBE(name)(u64 *ctx) \
 	if (!s_) \
 		return 0; \
 	s_->tcp[kind] = 1; \
-	asm volatile("" ::: "memory"); \
+	BARRIER; \
 	work; \
-	asm volatile("" ::: "memory"); \
+	BARRIER; \
 	s_->tcp[kind] = 0; \
 	return 0; \
 } \

@@ -250,7 +250,7 @@ INLINE int tls_return(struct pt_regs *regs, int go)
 	call->kept = plain_kept(st, flow, call->head.position, sent, call->buffer, call->left);
 	call->span = call->left;
 	call->runs = 0;
-	FORGET;
+	BARRIER;
 	if (flow->frames && call->left) {
 		call->kept = call->span = 0;
 	} else {

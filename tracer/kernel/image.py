@@ -132,7 +132,11 @@ def _compile(mode: str, transport: str) -> dict[str, Any]:
 
 def cached(mode: str, transport: str) -> dict[str, Any] | None:
     """The probes for this kernel, if they are in the cache."""
-    found = read_trusted(*_place(mode, transport))
+    return _read(*_place(mode, transport))
+
+
+def _read(path: str, identity: str) -> dict[str, Any] | None:
+    found = read_trusted(path, identity)
     if found is None:
         return None
     return found | {"programs": {name: a2b_base64(code) for name, code in found["programs"].items()}, "plans": a2b_base64(found["plans"])}
@@ -140,10 +144,10 @@ def cached(mode: str, transport: str) -> dict[str, Any] | None:
 
 def image(mode: str, transport: str) -> tuple[dict[str, Any], bool]:
     """The probes for this kernel, and whether they came from the cache. Raises HostError, PermissionMissing, CompilerMissing."""
-    found = cached(mode, transport)
+    path, identity = _place(mode, transport)
+    found = _read(path, identity)
     if found:
         return found, True
-    path, identity = _place(mode, transport)
     built = _compile(mode, transport) | {"plans": _usual_plans(mode)}
     programs = {name: _text(code) for name, code in built["programs"].items()}
     write_trusted(path, built | {"identity": identity, "programs": programs, "plans": _text(built["plans"])})
