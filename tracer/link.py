@@ -27,13 +27,16 @@ from _socket import (  # not socket: to load what surrounds it there would keep 
     SOL_SOCKET,
     socket,
 )
-from typing import Any
 
 from tracer.errors import EbtraceError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 __all__ = ("Link", "Message", "detach", "failure", "join", "peer")
 
-Message = dict[str, Any]
+Message = dict[str, "Any"]
 
 _CHUNK = 65536
 _FD_BYTES = 4

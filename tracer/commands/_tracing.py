@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import stat
 import time
 from collections.abc import Callable, Sequence
@@ -139,7 +138,7 @@ class Tracer:
         done = self.done
         if done is None or self.failure is not None:
             why = self.failure.message if self.failure is not None else f"the tracer {how or 'ended'}" if gone else "not waited for"
-            say(f"ebtrace: the session is incomplete, but readable up to its last block: {why}\nsee: ebtrace stats {shlex.quote(output.path)}")
+            say(f"ebtrace: the session is incomplete, but readable up to its last block: {why}\nsee: ebtrace stats {_quoted(output.path)}")
             return False
         for problem in done.get("problems", ()):
             say(f"ebtrace: {problem}")
@@ -168,5 +167,12 @@ def _summary(done: Message, path: str) -> list[str]:
         f"{done['calls']:,} calls{processes} in {done['session_bytes']:,} bytes",
         f"{total['counted']:,} events = {total['delivered']:,} delivered + {total['sampled_out']:,} sampled out + {total['lost']:,} lost"
         + (f" ({where})" if where else ""),
-        f"see: ebtrace stats {shlex.quote(path)}",
+        f"see: ebtrace stats {_quoted(path)}",
     ]
+
+
+def _quoted(path: str) -> str:
+    """As one has to type it in a shell."""
+    from shlex import quote  # brings its own scanner along, which would have kept the target waiting
+
+    return quote(path)

@@ -10,7 +10,6 @@ import sys
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
 
 from tracer.commands._live import live
 from tracer.errors import PermissionMissing
@@ -19,6 +18,7 @@ from tracer.link import Link, peer
 from tracer.target.signals import Interrupted
 from tracer.target.terminal import suspend
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from contextlib import suppress
 
 from tracer.errors import OutputError
 
@@ -47,8 +46,7 @@ def _create(path: str) -> int:
         os.fchmod(fd, _MODE)
     except OSError:
         os.close(fd)
-        with suppress(OSError):
-            os.unlink(path)
+        _unlink(path)
         raise
     return fd
 
@@ -60,10 +58,16 @@ def _replace(path: str) -> int:
         os.rename(fresh, path)
     except OSError:
         os.close(fd)
-        with suppress(OSError):
-            os.unlink(fresh)
+        _unlink(fresh)
         raise
     return fd
+
+
+def _unlink(path: str) -> None:
+    try:
+        os.unlink(path)
+    except OSError:
+        pass
 
 
 def _refuse_unless_replaceable(path: str, *, force: bool) -> None:

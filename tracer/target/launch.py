@@ -11,10 +11,13 @@ import os
 import signal
 import stat
 from collections.abc import Mapping, Sequence, Set
-from typing import NoReturn
 
 from tracer.errors import TargetError
 from tracer.target.privilege import Identity, assume
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 __all__ = ("CannotStart", "Target", "launch", "resolve")
 

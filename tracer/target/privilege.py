@@ -7,24 +7,17 @@ user, `acting_as` borrows the identity for a moment (to create a file), `assume`
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import NamedTuple
 
 __all__ = ("Identity", "acting_as", "assume", "caller", "environment")
 
 _COERCED = ("C.UTF-8", "C.utf8", "UTF-8")  # what Python sets LC_CTYPE to in the C locale (PEP 538)
 
 
-class Identity(NamedTuple):
+class Identity:
     """A user as login would set it up."""
 
-    uid: int
-    gid: int
-    groups: tuple[int, ...]
-    name: str
-    home: str
-    shell: str
+    def __init__(self, uid: int, gid: int, groups: tuple[int, ...], name: str, home: str, shell: str) -> None:
+        self.uid, self.gid, self.groups, self.name, self.home, self.shell = uid, gid, groups, name, home, shell
 
 
 def caller() -> Identity | None:
@@ -42,22 +35,25 @@ def caller() -> Identity | None:
     return Identity(int(uid), int(gid), tuple(groups), user.pw_name, user.pw_dir, user.pw_shell or "/bin/sh")
 
 
-@contextmanager
-def acting_as(identity: Identity | None) -> Iterator[None]:
+class acting_as:  # noqa: N801 - not contextlib's: that takes a millisecond to load
     """Within it files are opened with this user's rights, and new ones belong to the user. None changes nothing."""
-    if identity is None:
-        yield
-        return
-    uid, gid, groups = os.geteuid(), os.getegid(), os.getgroups()
-    os.setgroups(identity.groups)
-    os.setegid(identity.gid)
-    os.seteuid(identity.uid)
-    try:
-        yield
-    finally:
-        os.seteuid(uid)
-        os.setegid(gid)
-        os.setgroups(groups)
+
+    def __init__(self, identity: Identity | None) -> None:
+        self._identity = identity
+
+    def __enter__(self) -> None:
+        if self._identity is not None:
+            self._before = os.geteuid(), os.getegid(), os.getgroups()
+            os.setgroups(self._identity.groups)
+            os.setegid(self._identity.gid)
+            os.seteuid(self._identity.uid)
+
+    def __exit__(self, *_: object) -> None:
+        if self._identity is not None:
+            uid, gid, groups = self._before
+            os.seteuid(uid)
+            os.setegid(gid)
+            os.setgroups(groups)
 
 
 def assume(identity: Identity | None) -> None:

@@ -6,7 +6,10 @@ import contextlib
 import os
 import threading
 from collections.abc import Callable
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ("open_files", "snapshot", "snapshot_async", "tgids")
 
