@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import click
+from typing import Any
+
 import pytest
 from click.testing import CliRunner
 
-from tracer.commands._settings import Settings, settings, tracing_options
+from tracer.commands._clicked import clicked
+from tracer.commands._settings import Settings
 
 
 def parsed(*words: str) -> tuple[Settings | None, str]:
     """The settings, or what was wrong with the words."""
     found: list[Settings] = []
 
-    @click.command()
-    @tracing_options
-    def command(**options: object) -> None:
-        found.append(settings(**options))  # type: ignore[arg-type]
+    def command(_: object, /, words: object, as_root: bool, **options: Any) -> int:
+        found.append(Settings(**options))
+        return 0
 
-    result = CliRunner().invoke(command, words)
+    result = CliRunner().invoke(clicked("run", command), words)
     assert (result.exit_code, bool(found)) in ((0, True), (2, False))
     return found[0] if found else None, result.output
 

@@ -8,12 +8,13 @@ from importlib import import_module
 import click
 
 from tracer import __version__
+from tracer.commands._clicked import clicked
 from tracer.commands._workers import StartWorker
 from tracer.errors import UsageError
 
 __all__ = ("run_command",)
 
-# name: (module with a click command `command`, the line that --help shows)
+# name: (module with `command`, a click command or the function for one; line that --help shows)
 _COMMANDS = {
     "run": ("tracer.commands.run", "Start a program and trace it and its children."),
     "attach": ("tracer.commands.attach", "Trace running processes (short: ebtrace -p PID)."),
@@ -32,8 +33,8 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        command: click.Command = import_module(_COMMANDS[cmd_name][0]).command
-        return command
+        command = import_module(_COMMANDS[cmd_name][0]).command
+        return command if isinstance(command, click.Command) else clicked(cmd_name, command)
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         if args[0] not in _COMMANDS:

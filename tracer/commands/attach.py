@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
 
-import click
-
-from tracer.commands._settings import Settings, settings, tracing_options
+from tracer.commands._settings import Settings
 from tracer.commands._tracing import Output, Tracer, report_ready
 from tracer.commands._workers import StartWorker
 from tracer.errors import EbtraceError, UsageError
@@ -18,21 +15,19 @@ from tracer.target.rights import can_trace
 from tracer.target.signals import ASKING_TO_END, Watch
 from tracer.target.terminal import ProgressLine
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 __all__ = ("attach", "command")
 
 
-@click.command
-@click.option("-p", "--pid", "words", metavar="PID", multiple=True, help="The process to trace; several are allowed, as in strace.")
-@click.option("--no-children", is_flag=True, help="Leave out the children the process has now.")
-@click.option("--duration", type=click.FloatRange(0, min_open=True), metavar="S", help="Stop after S seconds.")
-@tracing_options
-@click.pass_obj
 def command(start: StartWorker, /, words: tuple[str, ...], no_children: bool, duration: float | None, **options: Any) -> int:
     """Trace running processes: all their threads, the children they have and will have.
 
     Ends when they have all ended, at Ctrl-C, or after --duration; they run on undisturbed.
     """
-    return attach(settings(**options), _pids(words), not no_children, duration, start)
+    return attach(Settings(**options), _pids(words), not no_children, duration, start)
 
 
 def attach(wanted: Settings, pids: Sequence[int], children: bool, duration_s: float | None, start: StartWorker) -> int:

@@ -6,11 +6,8 @@ import errno
 import os
 import signal
 from collections.abc import Sequence
-from typing import Any
 
-import click
-
-from tracer.commands._settings import Settings, settings, tracing_options
+from tracer.commands._settings import Settings
 from tracer.commands._tracing import Output, Tracer, report_ready
 from tracer.commands._workers import StartWorker
 from tracer.errors import UsageError
@@ -20,16 +17,15 @@ from tracer.target.process import folder
 from tracer.target.signals import FORWARDED, Watch, from_terminal, sent_by
 from tracer.target.terminal import foreground, suspend
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 __all__ = ("command", "run")
 
 _SUDO_PATH = "sudo has its own PATH: give the full path, or leave sudo out, ebtrace calls it where it must"
 
 
-@click.command(context_settings={"allow_interspersed_args": False})
-@tracing_options
-@click.option("--as-root", is_flag=True, help="Under sudo: run CMD as root, not as the user who called sudo.")
-@click.argument("words", metavar="CMD...", nargs=-1, type=click.UNPROCESSED)
-@click.pass_obj
 def command(start: StartWorker, /, words: tuple[str, ...], as_root: bool, **options: Any) -> int:
     """Start CMD and trace it and its children; the exit status is CMD's.
 
@@ -38,7 +34,7 @@ def command(start: StartWorker, /, words: tuple[str, ...], as_root: bool, **opti
     """
     if not words:
         raise UsageError("no command is given", "give one: ebtrace run -- CMD")
-    return run(settings(**options), words, as_root, start)
+    return run(Settings(**options), words, as_root, start)
 
 
 def run(wanted: Settings, words: Sequence[str], as_root: bool, start: StartWorker) -> int:
