@@ -29,7 +29,8 @@ def _kind(option: Option) -> dict[str, Any]:
     """What click is told of the value."""
     kind = option.kind
     if kind is None:
-        return {"is_flag": True} if option.given else {"is_flag": True, "flag_value": False, "default": True}
+        # Not with a flag_value of False: whether a default of True then stands for True depends on the version of click (8.3.0 to 8.3.2: no).
+        return {"is_flag": True} if option.given else {"is_flag": True, "callback": lambda _context, _parameter, given: not given}
     told: dict[str, Any] = {"metavar": option.metavar, "multiple": option.repeated, "show_default": option.show_default}
     if option.default is not None:
         told["default"] = option.default
