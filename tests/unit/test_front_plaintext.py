@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from tracer.commands._clicked import clicked
+from tracer.commands._quick import parse
 from tracer.commands._settings import Settings
 
 
@@ -21,6 +22,7 @@ def parsed(*words: str) -> tuple[Settings | None, str]:
 
     result = CliRunner().invoke(clicked("run", command), words)
     assert (result.exit_code, bool(found)) in ((0, True), (2, False))
+    assert (parse("run", words) is not None) == bool(found)
     return found[0] if found else None, result.output
 
 

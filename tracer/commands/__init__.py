@@ -56,16 +56,19 @@ def main(argv: Sequence[str], prepare: Prepare = _prepare) -> int:
     if words and words[0].startswith("-") and words[0] not in ("--help", "-h", "--version", "-V"):
         words.insert(0, "attach")  # ebtrace -p PID
     start = prepare() if words and words[0] in _TRACING else None
-    from tracer.commands._later import put_off
     from tracer.errors import EbtraceError
     from tracer.target.signals import Interrupted
     from tracer.target.terminal import say
 
     try:
-        put_off()
-        from tracer.commands._cli import run_command  # click: after the worker's fork, which neither needs it nor waits for it
+        status = _trace(words, start) if start is not None else None
+        if status is None:
+            from tracer.commands._later import put_off
 
-        status = run_command(words, start)
+            put_off()
+            from tracer.commands._cli import run_command
+
+            status = run_command(words, start)
         if sys.stdout is not None:  # None: started with stdout closed
             sys.stdout.flush()
         return status
@@ -82,6 +85,22 @@ def main(argv: Sequence[str], prepare: Prepare = _prepare) -> int:
         where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, (str, bytes)) else ""
         say(f"ebtrace: {where}{error.strerror or error}")
         return EbtraceError.status
+
+
+def _trace(words: list[str], start: StartWorker) -> int | None:
+    """Runs `run` or `attach` and returns the exit status; None: nothing was done, click has to look at the words."""
+    from tracer.commands._quick import parse
+
+    values = parse(words[0], words[1:])
+    if values is None:
+        return None
+    if words[0] == "run":
+        from tracer.commands.run import command as run
+
+        return run(start, **values)
+    from tracer.commands.attach import command as attach
+
+    return attach(start, **values)
 
 
 def _occupy_standard_descriptors() -> None:
