@@ -1,12 +1,12 @@
 """The records that the probes send, field by field: the Python side of bpf/records.h.
 
-Layouts are plain tuples in NumPy's notation, so that this module imports nothing: NumPy costs 100 ms and is loaded
+Layouts are plain tuples in NumPy's notation, so that this module imports next to nothing: NumPy costs 100 ms and is loaded
 only after the target runs. All integers are little-endian (x86-64, arm64).
 """
 
 from __future__ import annotations
 
-from enum import IntEnum, IntFlag
+from tracer.members import IntEnum, IntFlag
 
 __all__ = (
     "APARTS", "ARGV_BYTES", "BULK", "BULK_SLOTS", "CALL_SHIFT", "CONTROL", "CensusKind", "DURATION_MASK", "FLAGS_SHIFT", "GATE",
@@ -146,7 +146,6 @@ class StateFlag(IntFlag):
     HELD = 32
     MIDWAY = 64
     RESOLVER = 128
-    OF_CALL = 207
 
 
 class CensusKind(IntFlag):
