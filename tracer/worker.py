@@ -14,7 +14,6 @@ import time
 from _socket import socket
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 from tracer.errors import EbtraceError
 from tracer.fork import fork
@@ -29,6 +28,10 @@ from tracer.stream.lanes import bulk_bytes, open_lanes, ring_bytes
 from tracer.stream.watching import WatchLink
 from tracer.target.process import environment
 from tracer.target.snapshot import open_files
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ("Beginning", "serve")
 

@@ -6,7 +6,7 @@ import time
 from types import SimpleNamespace
 from typing import Any
 
-from tracer.stream.drain import DRAINED, Drain
+from tracer.stream.drain import Drain
 
 
 class Slots:
@@ -59,14 +59,8 @@ class BusySink:
 def finished(busy_s: float, births: int) -> tuple[BusySink, Slots]:
     sink, lifecycle = BusySink(busy_s), Slots(births)
     lanes = [Slots(0), lifecycle, Texts(), Slots(0), Texts()]
-    named = SimpleNamespace(syscalls=lanes[0], lifecycle=lifecycle, strings=lanes[2], sockets=lanes[3], payload=lanes[4])
-
-    class Lanes(SimpleNamespace):
-        def __getitem__(self, places: slice) -> list[Any]:
-            return lanes[places]
-
-    drain = Drain(Lanes(**vars(named)), sink, SimpleNamespace())  # type: ignore[arg-type]
-    assert len(lanes) == DRAINED
+    named = SimpleNamespace(syscalls=lanes[0], lifecycle=lifecycle, strings=lanes[2], sockets=lanes[3], payload=lanes[4], drained=lanes)
+    drain = Drain(named, sink, SimpleNamespace())  # type: ignore[arg-type]
     drain.finish()
     return sink, lifecycle
 

@@ -6,7 +6,6 @@ import os
 import sys
 import threading
 from collections.abc import Callable
-from typing import Any, NamedTuple
 
 from tracer.errors import EbtraceError
 from tracer.fork import fork
@@ -15,6 +14,10 @@ from tracer.kernel.sys import share_heap
 from tracer.kernel.tracing import Tracing
 from tracer.stream.lanes import ring_bytes
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 __all__ = ("USUAL", "Loaded", "load_early")
 
 USUAL = ("full", "ring")  # mode, transport
@@ -22,12 +25,11 @@ _SPARE_HEAP = 1 << 20
 _SWITCH_S = 0.0005  # between the threads of this process: a call to the kernel should not wait for an import
 
 
-class Loaded(NamedTuple):
+class Loaded:
     """The probes in the kernel, the image that they were loaded from, and the process that watches for TLS libraries: pid and descriptor."""
 
-    tracing: Tracing
-    image: dict[str, Any]
-    watch: tuple[int, int]
+    def __init__(self, tracing: Tracing, image: dict[str, Any], watch: tuple[int, int]) -> None:
+        self.tracing, self.image, self.watch = tracing, image, watch
 
 
 def load_early(connection: int) -> Callable[[], Loaded | None]:

@@ -8,18 +8,22 @@ import struct
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from typing import TypeVar
 
 from tracer.errors import HostError, PermissionMissing
 from tracer.kernel.probes import ITERATORS, OPTIONAL, TRACEPOINTS
 from tracer.kernel.sys import bpf, buffer
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TypeVar
+
+    _T = TypeVar("_T")
 
 __all__ = (
     "BTF_TP", "ITER", "attach", "attach_one", "jited", "load", "load_uprobe", "on_two_threads", "prog_load", "read_census", "recursion_misses",
     "refusal",
 )
 
-_T = TypeVar("_T")
 _PROG_LOAD, _RAW_TRACEPOINT_OPEN, _OBJ_INFO, _LINK_CREATE, _ITER_CREATE = 5, 17, 15, 28, 33
 _RAW_TRACEPOINT, _TRACING, BTF_TP, ITER = 17, 26, 23, 28  # BPF_PROG_TYPE_*; attach types BPF_TRACE_RAW_TP, BPF_TRACE_ITER
 _KPROBE = 2  # BPF_PROG_TYPE_KPROBE: uprobes are of this type, too

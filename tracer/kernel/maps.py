@@ -6,7 +6,6 @@ import ctypes
 import os
 import struct
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
 
 from tracer.kernel.sys import bpf, bpf_in_place, buffer
 from tracer.records import (
@@ -66,23 +65,22 @@ def rows_of_cpu(cpus: int) -> int:
     return max(_FEWEST_ROWS_OF_CPU, 1 << (_ROWS // cpus).bit_length() - 1)
 
 
-class MapPlan(NamedTuple):
+class MapPlan:
     """How one map is created. ``value`` is the size on one CPU."""
 
-    kind: int
-    key: int
-    value: int
-    entries: int
-    flags: int = 0
-    percpu: bool = False
+    __slots__ = ("entries", "flags", "key", "kind", "percpu", "value")
+
+    def __init__(self, kind: int, key: int, value: int, entries: int, flags: int = 0, *, percpu: bool = False) -> None:
+        self.kind, self.key, self.value, self.entries, self.flags, self.percpu = kind, key, value, entries, flags, percpu
 
 
-class BpfMap(NamedTuple):
+class BpfMap:
     """An open map. Per-CPU values are read as one value for each possible CPU, each padded to 8 bytes."""
 
-    fd: int
-    plan: MapPlan
-    cpus: int
+    __slots__ = ("cpus", "fd", "plan")
+
+    def __init__(self, fd: int, plan: MapPlan, cpus: int) -> None:
+        self.fd, self.plan, self.cpus = fd, plan, cpus
 
     def _size(self) -> int:
         return (self.plan.value + 7) // 8 * 8 * self.cpus if self.plan.percpu else self.plan.value

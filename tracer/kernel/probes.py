@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from tracer.records import MapId, Tail
 
 __all__ = (
@@ -50,12 +48,13 @@ WITHOUT = {
 }
 
 
-class Behind(NamedTuple):
-    """Where a program lies that another goes on to by a tail call; both are of the same tracepoint."""
+class Behind:
+    """Where a program lies that another goes on to by a tail call; both are of the same tracepoint. ``programs`` is a program array."""
 
-    point: str
-    programs: MapId  # a program array
-    places: tuple[int, ...]
+    __slots__ = ("places", "point", "programs")
+
+    def __init__(self, point: str, programs: MapId, places: tuple[int, ...]) -> None:
+        self.point, self.programs, self.places = point, programs, places
 
 
 TAILS = {

@@ -8,7 +8,6 @@ import struct
 import threading
 import time
 from collections.abc import Mapping
-from typing import Any
 
 from tracer.errors import HostError, TargetError
 from tracer.kernel.loading import attach, load, load_uprobe, on_two_threads, read_census, recursion_misses, refusal
@@ -17,6 +16,10 @@ from tracer.kernel.probes import CENSUS, LATE, SOCKET_CENSUS, TAILS, TWINS, UNFI
 from tracer.kernel.sys import membarrier
 from tracer.kernel.uprobes import UPROBE_MULTI
 from tracer.records import CONTROL, LANE_COUNT, LANES, MARK, CensusKind, Lane, MapId, StateFlag
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ("Tracing",)
 

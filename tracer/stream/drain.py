@@ -10,7 +10,7 @@ import mmap
 import select
 import time
 
-from tracer.stream.lanes import DRAINED, Lanes
+from tracer.stream.lanes import Lanes
 from tracer.stream.sink import BATCH, Sink
 
 __all__ = ("Drain",)
@@ -74,7 +74,7 @@ class Drain:
 
     def step(self) -> int:
         """Empties all lanes as far as the writer has room; returns the number of syscall records moved."""
-        backlog = max(lane.backlog() / lane.size for lane in self._lanes[:DRAINED])
+        backlog = max(lane.backlog() / lane.size for lane in self._lanes.drained)
         moved = self._syscalls()
         self._others()
         if self._filled and time.monotonic() >= self._flush_at:
@@ -90,7 +90,7 @@ class Drain:
     def finish(self) -> None:
         """After the probes are off: moves all that is left, waiting for the writer where it has to."""
         self._sink.hurry()
-        while (moved := self.step()) or any(lane.backlog() for lane in self._lanes[:DRAINED]):
+        while (moved := self.step()) or any(lane.backlog() for lane in self._lanes.drained):
             if self._sink.error is not None:
                 break
             if not moved:  # the writer has as much as it may: to look again at once would take Python's lock from it

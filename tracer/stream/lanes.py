@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from tracer.errors import PermissionMissing
 from tracer.http.limits import READABLE
 from tracer.kernel.perf import PerfSlots, PerfStrings
@@ -11,10 +9,9 @@ from tracer.kernel.ring import SlotRing, StringRing
 from tracer.kernel.tracing import Tracing
 from tracer.records import SOCKET_RECORD, MapId
 
-__all__ = ("DRAINED", "LIFECYCLE_RECORD", "SYSCALL_RECORD", "Lanes", "bulk_bytes", "open_lanes", "ring_bytes")
+__all__ = ("LIFECYCLE_RECORD", "SYSCALL_RECORD", "Lanes", "bulk_bytes", "open_lanes", "ring_bytes")
 
 SYSCALL_RECORD, LIFECYCLE_RECORD = 56, 120
-DRAINED = 5  # lanes that the drain thread empties, the first ones
 # At 1.7 million calls a second the first holds 150 ms: what a busy machine may keep the drain waiting.
 _RING = {"syscalls": 16 << 20, "lifecycle": 4 << 20, "strings": 1 << 20, "sockets": 2 << 20, "payload": 1 << 20, "plaintext": 8 << 20,
          "images": 1 << 16}
@@ -44,20 +41,19 @@ def bulk_bytes(max_body: int) -> int:
     return max(READABLE * max_body, _HEADS)
 
 
-class Lanes(NamedTuple):
-    """Readers; all but the last two are used by the drain thread alone. The last is the TLS watch's, the one before the scribe's."""
+class Lanes:
+    """Readers. ``drained`` are those that the drain thread alone uses; ``plaintext`` is the scribe's, and ``images`` the TLS watch's."""
 
-    syscalls: SlotRing | PerfSlots
-    lifecycle: SlotRing | PerfSlots
-    strings: StringRing | PerfStrings
-    sockets: SlotRing | PerfSlots
-    payload: StringRing | PerfStrings
-    plaintext: StringRing | PerfStrings
-    images: StringRing | PerfStrings
+    def __init__(
+        self, syscalls: SlotRing | PerfSlots, lifecycle: SlotRing | PerfSlots, strings: StringRing | PerfStrings, sockets: SlotRing | PerfSlots,
+        payload: StringRing | PerfStrings, plaintext: StringRing | PerfStrings, images: StringRing | PerfStrings,
+    ) -> None:
+        self.syscalls, self.lifecycle, self.strings, self.sockets, self.payload = self.drained = syscalls, lifecycle, strings, sockets, payload
+        self.plaintext, self.images = plaintext, images
 
     def close(self) -> None:
         """Gives their memory back."""
-        for lane in self:
+        for lane in (*self.drained, self.plaintext, self.images):
             lane.close()
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import resource
 from collections.abc import Mapping
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ("kernel_map_bytes", "sum_of", "usage", "usage_beside")
 

@@ -6,9 +6,12 @@ import os
 import signal
 from _socket import socket
 from collections.abc import Callable
-from typing import Any
 
 from tracer.link import Link
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ("WatchLink",)
 

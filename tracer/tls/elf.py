@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 __all__ = ("BadElf", "Elf", "Section", "Segment", "find")
 
@@ -26,25 +25,22 @@ class BadElf(ValueError):
     """The file is not an ELF file that this can read; the text says why."""
 
 
-class Segment(NamedTuple):
+class Segment:
     """A program header; ``size`` is in bytes of the file."""
 
-    kind: int
-    flags: int
-    offset: int
-    address: int
-    size: int
+    __slots__ = ("address", "flags", "kind", "offset", "size")
+
+    def __init__(self, kind: int, flags: int, offset: int, address: int, size: int) -> None:
+        self.kind, self.flags, self.offset, self.address, self.size = kind, flags, offset, address, size
 
 
-class Section(NamedTuple):
+class Section:
     """A section header; ``link`` is the number of another section, such as the names of a symbol table."""
 
-    name: str
-    kind: int
-    address: int
-    offset: int
-    size: int
-    link: int
+    __slots__ = ("address", "kind", "link", "name", "offset", "size")
+
+    def __init__(self, name: str, kind: int, address: int, offset: int, size: int, link: int) -> None:
+        self.name, self.kind, self.address, self.offset, self.size, self.link = name, kind, address, offset, size, link
 
 
 class Elf:

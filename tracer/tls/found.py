@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ("Found", "Function", "nothing")
 
 ROLES = ("read", "write", "read_ex", "write_ex", "free", "go_read", "go_write", "read_inner", "write_inner")
 
 
-class Function(NamedTuple):
+class Function:
     """One function to probe. ``entry`` and ``returns`` are offsets in the file; ``returns`` has every way out, or is empty: not known.
 
     A return may stand in a function that this one ends in a jump to, and be reached from elsewhere, too: it is this call's if the stack
@@ -20,26 +22,30 @@ class Function(NamedTuple):
     free: (object). go_read, go_write: (*Conn, slice) -> (n, error), by Go's own calling convention.
     """
 
-    role: str
-    entry: int
-    returns: tuple[int, ...] = ()
+    __slots__ = ("entry", "returns", "role")
+
+    def __init__(self, role: str, entry: int, returns: tuple[int, ...] = ()) -> None:
+        self.role, self.entry, self.returns = role, entry, returns
 
 
-class Found(NamedTuple):
+class Found:
     """The TLS functions of a file. ``library``: openssl, boringssl, aws-lc, gnutls, nss, go, rustls, or "" where there is no TLS.
 
     ``how``: symbols, error sites, operations, pclntab, strings. A library without functions is one that cannot be read; ``note`` says why.
     """
 
-    library: str
-    version: str = ""
-    how: str = ""
-    functions: tuple[Function, ...] = ()
-    note: str = ""
+    __slots__ = ("functions", "how", "library", "note", "version")
+
+    def __init__(self, library: str, version: str = "", how: str = "", functions: tuple[Function, ...] = (), note: str = "") -> None:
+        self.library, self.version, self.how, self.functions, self.note = library, version, how, functions, note
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Found) and self.packed() == other.packed()
 
     def packed(self) -> dict[str, Any]:
-        """For JSON and msgpack."""
-        return self._asdict() | {"functions": [[f.role, f.entry, list(f.returns)] for f in self.functions]}
+        """For JSON, and to be kept."""
+        functions = [[f.role, f.entry, list(f.returns)] for f in self.functions]
+        return {"library": self.library, "version": self.version, "how": self.how, "functions": functions, "note": self.note}
 
     @classmethod
     def unpacked(cls, value: object) -> Found | None:

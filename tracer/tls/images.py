@@ -5,37 +5,37 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Container, Iterator
 from contextlib import suppress
-from typing import NamedTuple
-
-from tracer.tls.elf import BadElf, Elf
 
 __all__ = ("Image", "Place", "mapped_files", "places")
 
 _MAPPED_LIMIT = 4096  # files of one process
 
 
-class Image(NamedTuple):
+class Image:
     """An open file; its name is that of its process's root. ``device`` as the kernel numbers them: major << 20 | minor."""
 
-    fd: int
-    path: str
-    inode: int
-    device: int
+    __slots__ = ("device", "fd", "inode", "path")
+
+    def __init__(self, fd: int, path: str, inode: int, device: int) -> None:
+        self.fd, self.path, self.inode, self.device = fd, path, inode, device
 
     def build_id(self) -> str:
         """The GNU build id in hex; "" if there is none."""
+        from tracer.tls.elf import BadElf, Elf
+
         try:
             return Elf(self.fd).build_id()
         except (BadElf, OSError):
             return ""
 
 
-class Place(NamedTuple):
+class Place:
     """Where a file that a process runs or has mapped can be opened, as long as it does. ``path`` is that of the process's root."""
 
-    path: str
-    ways: tuple[str, ...]
-    device: int
+    __slots__ = ("device", "path", "ways")
+
+    def __init__(self, path: str, ways: tuple[str, ...], device: int) -> None:
+        self.path, self.ways, self.device = path, ways, device
 
     def open(self) -> Image | None:
         """None if the process has gone, or let go of it."""

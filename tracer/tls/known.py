@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import os
 import zlib
-from typing import Any
 
 from tracer.kernel.image import cache_folder, read_trusted, write_trusted
 from tracer.tls.found import Found
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ("Known",)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
-from typing import TypeVar
 
 from tracer.tls.elf import PT_NOTE, BadElf, Elf, find
 from tracer.tls.found import Found, Function, nothing
@@ -13,11 +12,16 @@ from tracer.tls.near import inner, nearest
 from tracer.tls.nss import find_operations
 from tracer.tls.symbols import Symbol, lookup
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TypeVar
+
+    _T = TypeVar("_T")
+
 __all__ = ("by_symbol", "functions_at", "is_go", "quick", "with_file")
 
 PCLNTAB = (".gopclntab", ".data.rel.ro.gopclntab")  # sections with Go's table of functions
 
-_T = TypeVar("_T")
 _OPENSSL = {"SSL_read": "read", "SSL_write": "write", "SSL_read_ex": "read_ex", "SSL_write_ex": "write_ex", "SSL_free": "free"}
 _INNER = {"read": {"fourth": "read_inner"}, "write": {"fourth": "write_ex", "fifth": "write_inner"}}  # roles, by the argument that is the last
 _GNUTLS = {"gnutls_record_recv": "read", "gnutls_record_send2": "write", "gnutls_record_send": "write", "gnutls_deinit": "free"}

@@ -14,7 +14,7 @@ import sys
 from tracer.tls.boring import find_boring
 from tracer.tls.elf import BadElf, Elf, find
 from tracer.tls.flow import Walker
-from tracer.tls.found import Found, nothing
+from tracer.tls.found import Found, Function, nothing
 from tracer.tls.golang import find_go
 from tracer.tls.openssl import find_openssl
 from tracer.tls.quick import by_symbol, functions_at, is_go, with_file
@@ -84,8 +84,8 @@ def _with_returns(elf: Elf, found: Found, walker: Walker | None = None) -> Found
         if why:
             notes.append(f"{function.role}: {why}")
         offsets = [elf.offset(address) for address in returns]
-        functions.append(function._replace(returns=tuple(offset for offset in offsets if offset is not None)))
-    return found._replace(functions=tuple(functions), note="; ".join(notes))
+        functions.append(Function(function.role, function.entry, tuple(offset for offset in offsets if offset is not None)))
+    return Found(found.library, found.version, found.how, tuple(functions), "; ".join(notes))
 
 
 def _give_up_rights() -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
 from tracer.tls.elf import Elf
 
@@ -19,11 +18,13 @@ _FUNCTIONS = (2, 10)  # STT_FUNC, STT_GNU_IFUNC
 _TABLE_BYTES = 64 << 20
 
 
-class Symbol(NamedTuple):
+class Symbol:
     """A function that the file defines: its address and its length in bytes, 0 where the table does not tell."""
 
-    address: int
-    size: int
+    __slots__ = ("address", "size")
+
+    def __init__(self, address: int, size: int) -> None:
+        self.address, self.size = address, size
 
 
 def lookup(elf: Elf, names: Iterable[str], *, local: bool = False, largest: int = _TABLE_BYTES) -> dict[str, Symbol]:

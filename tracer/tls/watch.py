@@ -17,7 +17,6 @@ import select
 import struct
 import time
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING, Any
 
 from tracer.errors import EbtraceError
 from tracer.kernel.perf import PerfStrings
@@ -27,13 +26,15 @@ from tracer.link import Link
 from tracer.records import IMAGE_KEY, IMAGE_RECORD, MapId
 from tracer.stream.meter import usage_beside
 from tracer.target.hold import Hold
-from tracer.tls import cache
 from tracer.tls.attach import Attachments
 from tracer.tls.found import Found
 from tracer.tls.images import Image, Place, mapped_files, places
 from tracer.tls.known import Known
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from tracer.tls.child import Search
 
 __all__ = ("TlsWatch",)
@@ -55,7 +56,7 @@ class TlsWatch:
         self._attachments = Attachments(tracing, uretprobes=uretprobes)
         self._seen: set[tuple[int, int]] = set()   # inode and device
         self._fresh: list[tuple[bool, int, Place, _File, int]] = []  # a heap of files, each with a process that is about to run it
-        self._delivered = 0
+        self._delivered = self._put = 0
         self._problems: list[str] = []
         self._over = self._told_last = False
         self._orders: list[dict[str, Any]] = []
@@ -98,6 +99,7 @@ class TlsWatch:
                 self._link.send({"is": "ready"})
             case "warm up":
                 self._attachments.warm_up()
+                import tracer.tls.cache  # noqa: F401  # for files that are new: until now the target waited
             case "judge":
                 for number, verdict in message["verdicts"].items():
                     self._judge(int(number), verdict)
@@ -140,7 +142,8 @@ class TlsWatch:
             for file in files:
                 place = found.get(file[:2])
                 if place is not None:
-                    heappush(self._fresh, (not any(word in place.path for word in _TELLING), self._delivered, place, file, tgid))
+                    self._put += 1
+                    heappush(self._fresh, (not any(word in place.path for word in _TELLING), self._put, place, file, tgid))
                 elif file[:2] not in self._seen:
                     self._forget(file)
 
@@ -156,6 +159,8 @@ class TlsWatch:
         try:
             found = self._known.get(image.fd)
             if found is None:
+                from tracer.tls import cache
+
                 found = cache.found(image.fd, returns=not self._uretprobes)
                 if found is None:
                     hold = Hold(tgid) if tgid is not None else None
