@@ -5,14 +5,16 @@ from __future__ import annotations
 import select
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
 
 from tracer.records import MapId
 from tracer.stream.meter import sum_of
 from tracer.stream.scribe import ScribeLink
 from tracer.stream.sink import GRACE_S, Sink
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from tracer.worker import Beginning
 
 __all__ = ("Plaintext",)

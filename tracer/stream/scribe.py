@@ -7,19 +7,20 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import sys
 import time
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
 
 from tracer.kernel.perf import PerfStrings
 from tracer.kernel.ring import StringRing
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import socket
     import subprocess
+    from typing import Any
 
 __all__ = ("ScribeLink",)
 
@@ -65,7 +66,8 @@ class ScribeLink:
         """Starts it if there is something to read, or ``at_once``, and none has been started; then its descriptor, to be polled."""
         if self._process is not None or self.failed or not (at_once or self._lane.backlog()):
             return None
-        import subprocess  # slow, and not needed by most sessions
+        import socket  # these are slow, and not needed by most sessions
+        import subprocess
 
         ours, theirs = socket.socketpair()
         root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))

@@ -13,11 +13,13 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, BinaryIO
 
 from tracer.kernel.tracing import Tracing
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any, BinaryIO
+
     from tracer.stream.pen import Pen
     from tracer.stream.plaintext import Plaintext
 

@@ -7,9 +7,7 @@ import select
 import threading
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
 
-from tracer.kernel.cost import bpf_ns_per_call
 from tracer.kernel.probes import WITHOUT
 from tracer.link import failure
 from tracer.records import CensusKind
@@ -20,7 +18,10 @@ from tracer.stream.sink import HURRY, Sink
 from tracer.target.process import runs
 from tracer.target.snapshot import snapshot_async, tgids
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from tracer.worker import Beginning
 
 __all__ = ("Trace",)
@@ -111,6 +112,8 @@ class Trace:
 
     def _cost(self, ended_ns: int) -> dict[str, Any]:
         """What the trace took, but for CPU and memory, which are not over yet; and what it could not do."""
+        from tracer.kernel.cost import bpf_ns_per_call
+
         long = ended_ns - self._begun.started[1] >= _WORTH_MEASURING_NS
         ns_per_call, how = bpf_ns_per_call(self._begun.probes, self._begun.plans, measure=long)
         if ns_per_call is None:
