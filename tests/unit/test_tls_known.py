@@ -94,7 +94,7 @@ def test_what_it_did_not_write_itself_is_not_believed(
     memory = remembered(folder)
     memory.add(opened("libssl.so"), LIBRARY)
     memory.save()
-    path = os.path.join(folder, "files.json")
+    path = os.path.join(folder, "files.known")
     value = read_trusted(path, memory._identity)
     assert value is not None
     write_trusted(path, forge(value))

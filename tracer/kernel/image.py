@@ -1,24 +1,29 @@
 """The image cache: compiled probes, kept under the kernel and the sources that they were made from.
 
 An image is code that the kernel will run, so the cache is trusted only while its folder and file belong to this user and nobody
-else can write there; anything else is ignored and built anew. File: crc32 (4 bytes, little-endian), then JSON, which takes the start of a
-trace less to load than msgpack; programs in base64, and with them the plans of a session in which all calls are traced.
+else can write there; anything else is ignored and built anew. File: crc32 (4 bytes, little-endian), then what `marshal` makes of the value,
+which a start has to wait for least. That is only for bytes of one's own, since marshal believes what it reads: so the owner is looked at
+first, and then the checksum. With the programs are kept the plans of a session in which all calls are traced.
 """
 
 from __future__ import annotations
 
-import json
+import marshal
 import os
 import stat
 import sys
 import zlib
-from binascii import a2b_base64, b2a_base64
-from typing import Any
 
 from tracer import __version__
 from tracer.errors import HostError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 __all__ = ("cache_folder", "cached", "image", "read_trusted", "write_trusted")
+
+_BEGIN = zlib.crc32(str(sys.implementation.cache_tag).encode())  # of each checksum: marshal's format is that of a version of Python
 
 
 def cache_folder() -> str:
@@ -64,8 +69,8 @@ def _identity(mode: str, transport: str) -> str:
         notes = ""
     with open("/sys/devices/system/cpu/possible") as cpus:
         possible = cpus.read().strip()
-    kernel = [system.release, system.version, system.machine, notes, possible]
-    return json.dumps({"ebtrace": __version__, "kernel": kernel, "mode": mode, "transport": transport, "sources": _checksums(), "names": _names()})
+    kernel = system.release, system.version, system.machine, notes, possible
+    return repr((__version__, sys.implementation.cache_tag, kernel, mode, transport, _checksums(), _names()))
 
 
 def _trusted(path: str, *, folder: bool) -> bool:
@@ -84,17 +89,18 @@ def read_trusted(path: str, identity: str) -> dict[str, Any] | None:
     try:
         with open(path, "rb") as file:
             data = file.read()
-        if len(data) < 4 or zlib.crc32(data[4:]) != int.from_bytes(data[:4], "little"):
+        value = memoryview(data)[4:]
+        if zlib.crc32(value, _BEGIN) != int.from_bytes(data[:4], "little"):
             return None
-        found = json.loads(data[4:])
-    except (OSError, ValueError, RecursionError):
+        found = marshal.loads(value)
+    except (OSError, EOFError, ValueError, TypeError):
         return None
     return found if isinstance(found, dict) and found.get("identity") == identity else None
 
 
 def write_trusted(path: str, value: dict[str, Any]) -> None:
-    """Best effort: on a read-only system every start compiles anew, and works."""
-    data = json.dumps(value).encode()
+    """Best effort: on a read-only system every start compiles anew, and works. ``value`` is of Python's own plain types."""
+    data = marshal.dumps(value)
     part = f"{path}.{os.getpid()}"
     try:
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
@@ -102,7 +108,7 @@ def write_trusted(path: str, value: dict[str, Any]) -> None:
             return
         fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         with os.fdopen(fd, "wb") as file:
-            file.write(zlib.crc32(data).to_bytes(4, "little") + data)
+            file.write(zlib.crc32(data, _BEGIN).to_bytes(4, "little") + data)
         os.replace(part, path)
     except OSError:
         if os.path.lexists(part):
@@ -110,6 +116,7 @@ def write_trusted(path: str, value: dict[str, Any]) -> None:
 
 
 def _compile(mode: str, transport: str) -> dict[str, Any]:
+    import json
     import subprocess
 
     import msgpack
@@ -132,25 +139,18 @@ def _compile(mode: str, transport: str) -> dict[str, Any]:
 
 def cached(mode: str, transport: str) -> dict[str, Any] | None:
     """The probes for this kernel, if they are in the cache."""
-    return _read(*_place(mode, transport))
-
-
-def _read(path: str, identity: str) -> dict[str, Any] | None:
-    found = read_trusted(path, identity)
-    if found is None:
-        return None
-    return found | {"programs": {name: a2b_base64(code) for name, code in found["programs"].items()}, "plans": a2b_base64(found["plans"])}
+    return read_trusted(*_place(mode, transport))
 
 
 def image(mode: str, transport: str) -> tuple[dict[str, Any], bool]:
     """The probes for this kernel, and whether they came from the cache. Raises HostError, PermissionMissing, CompilerMissing."""
     path, identity = _place(mode, transport)
-    found = _read(path, identity)
+    found = read_trusted(path, identity)
     if found:
         return found, True
-    built = _compile(mode, transport) | {"plans": _usual_plans(mode)}
-    programs = {name: _text(code) for name, code in built["programs"].items()}
-    write_trusted(path, built | {"identity": identity, "programs": programs, "plans": _text(built["plans"])})
+    built = _compile(mode, transport)
+    built |= {"identity": identity, "plans": _usual_plans(mode)}
+    write_trusted(path, built)
     return built, False
 
 
@@ -162,10 +162,6 @@ def _usual_plans(mode: str) -> bytes:
     return plans(arch(), "", 1, names=mode == "full")
 
 
-def _text(code: bytes) -> str:
-    return b2a_base64(code, newline=False).decode()
-
-
 def _place(mode: str, transport: str) -> tuple[str, str]:
     identity = _identity(mode, transport)
-    return os.path.join(cache_folder(), f"{mode}-{transport}-{zlib.crc32(identity.encode()):08x}.json"), identity
+    return os.path.join(cache_folder(), f"{mode}-{transport}-{zlib.crc32(identity.encode()):08x}.image"), identity

@@ -6,7 +6,6 @@ alone would not do: anyone can write that of a system's library into a file of h
 
 from __future__ import annotations
 
-import json
 import os
 import zlib
 
@@ -56,7 +55,7 @@ def _place(fd: int, folder: str | None) -> tuple[str, str] | None:
         build_id = Elf(fd).build_id()
     except (BadElf, OSError):
         return None
-    identity = json.dumps([_FORM, build_id, stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns])
+    identity = repr((_FORM, build_id, stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns))
     return os.path.join(folder or cache_folder(), f"{build_id[:16]}-{zlib.crc32(identity.encode()):08x}.tls"), identity
 
 

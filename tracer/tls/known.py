@@ -25,7 +25,7 @@ class Known:
     """``returns``: whether the ways out of functions are needed."""
 
     def __init__(self, *, returns: bool, folder: str | None = None) -> None:
-        self._path = os.path.join(folder or cache_folder(), f"files{'-returns' if returns else ''}.json")
+        self._path = os.path.join(folder or cache_folder(), f"files{'-returns' if returns else ''}.known")
         self._identity = _identity(returns)
         files = (read_trusted(self._path, self._identity) or {}).get("files")
         self._files: dict[str, Any] = files if isinstance(files, dict) else {}

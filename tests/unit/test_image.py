@@ -1,0 +1,68 @@
+"""The cache of images: what it keeps, whose files it believes."""
+
+from __future__ import annotations
+
+import marshal
+import os
+import zlib
+from pathlib import Path
+
+import pytest
+
+from tracer.kernel import image as module
+from tracer.kernel.image import read_trusted, write_trusted
+
+VALUE = {"identity": "this kernel", "programs": {"on_exit": bytes(range(256))}, "blanks": {"on_exit": ((4, 20), [])}, "ns": 0.5, "none": None}
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> str:
+    path = str(tmp_path / "cache" / "full.image")
+    write_trusted(path, VALUE)
+    return path
+
+
+def test_what_was_written_is_read(path: str) -> None:
+    assert read_trusted(path, "this kernel") == VALUE
+    assert os.listdir(os.path.dirname(path)) == ["full.image"]
+
+
+def test_what_is_of_another_kernel_is_not(path: str) -> None:
+    assert read_trusted(path, "another kernel") is None
+
+
+def test_what_another_python_wrote_does_not_get_as_far_as_marshal(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_BEGIN", zlib.crc32(b"cpython-399"))
+    monkeypatch.setattr(marshal, "loads", lambda _: pytest.fail("it was believed"))
+    assert read_trusted(path, "this kernel") is None
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o620, 0o602])
+@pytest.mark.parametrize("which", ["folder", "file"])
+def test_what_others_can_get_at_is_not_believed(path: str, which: str, mode: int) -> None:
+    os.chmod(path if which == "file" else os.path.dirname(path), mode | 0o100)
+    assert read_trusted(path, "this kernel") is None
+
+
+def test_what_a_link_leads_to_is_not_believed(path: str, tmp_path: Path) -> None:
+    os.rename(path, tmp_path / "elsewhere")
+    os.symlink(tmp_path / "elsewhere", path)
+    assert read_trusted(path, "this kernel") is None
+
+
+@pytest.mark.parametrize("stored", [b"", b"\0", b"\0" * 4, b"{}", marshal.dumps(VALUE)])
+def test_what_is_damaged_is_not_there(path: str, stored: bytes) -> None:
+    Path(path).write_bytes(stored)
+    assert read_trusted(path, "this kernel") is None
+
+
+@pytest.mark.parametrize("stored", [b"", b"{", marshal.dumps(VALUE)[:-9], b"?" * 40, marshal.dumps([1]), marshal.dumps({"other": 1})])
+def test_nor_what_was_written_damaged(path: str, stored: bytes) -> None:
+    Path(path).write_bytes(zlib.crc32(stored, module._BEGIN).to_bytes(4, "little") + stored)
+    assert read_trusted(path, "this kernel") is None
+
+
+def test_a_folder_of_others_is_not_written_to(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    write_trusted(str(tmp_path / "full.image"), VALUE)
+    assert list(tmp_path.iterdir()) == []
