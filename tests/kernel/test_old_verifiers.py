@@ -7,6 +7,7 @@ import struct
 
 import pytest
 
+from tracer.kernel.blanks import blanks
 from tracer.kernel.btf import KernelBtf
 from tracer.kernel.build import flags
 from tracer.kernel.compile import Compilation
@@ -84,7 +85,8 @@ def test_they_load_and_attach_without_what_is_new() -> None:
     """Loops that the verifier walks round for round, and perf events with a program for each role and library."""
     usual = image("full", "ring")[0]
     programs = {name: code for name, code in compiled("6.8", "ring").items() if name in usual["programs"]}
-    tracing = Tracing(usual | {"programs": programs, "features": usual["features"] | _NEWER}, ring_bytes("ring", 1))
+    places = {name: blanks(code) for name, code in programs.items()}
+    tracing = Tracing(usual | {"programs": programs, "blanks": places, "features": usual["features"] | _NEWER}, ring_bytes("ring", 1))
     tracing.load()
     attachments = Attachments(tracing, uretprobes=True)
     with open(_openssl(), "rb") as file:

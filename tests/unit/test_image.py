@@ -1,18 +1,21 @@
-"""The cache of images: what it keeps, whose files it believes."""
+"""The cache of images: what it keeps, whose files it believes, and where programs are filled in."""
 
 from __future__ import annotations
 
 import marshal
 import os
+import struct
 import zlib
 from pathlib import Path
 
 import pytest
 
 from tracer.kernel import image as module
+from tracer.kernel.blanks import blanks, filled
 from tracer.kernel.image import read_trusted, write_trusted
 
 VALUE = {"identity": "this kernel", "programs": {"on_exit": bytes(range(256))}, "blanks": {"on_exit": ((4, 20), [])}, "ns": 0.5, "none": None}
+NUMBER = 0x65627472616365AB
 
 
 @pytest.fixture
@@ -66,3 +69,19 @@ def test_a_folder_of_others_is_not_written_to(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     write_trusted(str(tmp_path / "full.image"), VALUE)
     assert list(tmp_path.iterdir()) == []
+
+
+def wide(number: int, registers: int = 0x02) -> bytes:
+    """ld_imm64; the registers are source << 4 | destination."""
+    return struct.pack("<BBHI4xI", 0x18, registers, 0, number & 0xFFFFFFFF, number >> 32)
+
+
+def test_programs_are_filled_in() -> None:
+    move = struct.pack("<BBhi", 0xB7, 0, 0, 0x18)
+    inner = wide(0x1118 << 32 | 0x1118)  # a number, whatever it looks like
+    code = wide(7, 0x11) + move + inner + wide(NUMBER) + wide(NUMBER + 1) + wide(3, 0x12) + move
+    places = blanks(code)
+    assert places == ([4, 76], [44])
+    ready = filled(code, places, {3: 1000, 7: 5}, 0x1122334455)
+    assert ready == wide(5, 0x11) + move + inner + wide(0x1122334455) + wide(NUMBER + 1) + wide(1000, 0x12) + move
+    assert filled(move, ((), ()), {}) == move

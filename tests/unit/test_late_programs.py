@@ -20,14 +20,14 @@ def tracing() -> Tracing:
     made = Tracing.__new__(Tracing)
     made.maps, made.problems = {}, []
     made._programs, made._loading = {}, None
-    made._image = {"programs": dict.fromkeys(LATE, b"code"), "places": dict.fromkeys(LATE, 7)}
+    made._image = {"programs": dict.fromkeys(LATE, b"code"), "blanks": dict.fromkeys(LATE, ((), ())), "places": dict.fromkeys(LATE, 7)}
     return made
 
 
 def loads(monkeypatch: pytest.MonkeyPatch, refused: str = "", go_on: threading.Event | None = None) -> list[str]:
     seen: list[str] = []
 
-    def load(programs: Mapping[str, bytes], places: Mapping[str, int], map_fds: Mapping[int, int]) -> dict[str, int]:
+    def load(programs: Mapping[str, bytes], places: Mapping[str, int]) -> dict[str, int]:
         if go_on is not None:
             assert go_on.wait(10)
         [name] = programs

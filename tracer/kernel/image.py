@@ -3,7 +3,8 @@
 An image is code that the kernel will run, so the cache is trusted only while its folder and file belong to this user and nobody
 else can write there; anything else is ignored and built anew. File: crc32 (4 bytes, little-endian), then what `marshal` makes of the value,
 which a start has to wait for least. That is only for bytes of one's own, since marshal believes what it reads: so the owner is looked at
-first, and then the checksum. With the programs are kept the plans of a session in which all calls are traced.
+first, and then the checksum. With the programs are kept the places to fill in (tracer/kernel/blanks.py), and the plans of a session in
+which all calls are traced.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import zlib
 
 from tracer import __version__
 from tracer.errors import HostError
+from tracer.kernel.blanks import blanks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,7 +39,7 @@ def _checksums() -> dict[str, list[int]]:
     here = os.path.dirname(os.path.abspath(__file__))
     above = os.path.dirname(os.path.dirname(here))
     folders = {"bpf": os.path.join(above, "bpf"), "syscalls": os.path.join(os.path.dirname(here), "syscalls"), "kernel": here}
-    kernel = ("build.py", "compile.py", "shapes.py", "headers.py", "btf.py", "uprobes.py")
+    kernel = ("build.py", "compile.py", "shapes.py", "headers.py", "btf.py", "uprobes.py", "blanks.py")
     found = {}
     for where, folder in folders.items():
         for name in kernel if where == "kernel" else sorted(os.listdir(folder)):
@@ -149,7 +151,7 @@ def image(mode: str, transport: str) -> tuple[dict[str, Any], bool]:
     if found:
         return found, True
     built = _compile(mode, transport)
-    built |= {"identity": identity, "plans": _usual_plans(mode)}
+    built |= {"identity": identity, "blanks": {name: blanks(code) for name, code in built["programs"].items()}, "plans": _usual_plans(mode)}
     write_trusted(path, built)
     return built, False
 

@@ -27,7 +27,6 @@ __all__ = (
 _PROG_LOAD, _RAW_TRACEPOINT_OPEN, _OBJ_INFO, _LINK_CREATE, _ITER_CREATE = 5, 17, 15, 28, 33
 _RAW_TRACEPOINT, _TRACING, BTF_TP, ITER = 17, 26, 23, 28  # BPF_PROG_TYPE_*; attach types BPF_TRACE_RAW_TP, BPF_TRACE_ITER
 _KPROBE = 2  # BPF_PROG_TYPE_KPROBE: uprobes are of this type, too
-_GIVEN = 0x65627472616365AB  # the constant in whose place load_uprobe puts one (bpf/tls.c)
 
 
 def refusal(error: OSError, what: str) -> HostError:
@@ -71,19 +70,6 @@ def _verdict(name: str, code: bytes, btf_id: int, attach_type: int, kind: int = 
     return ""
 
 
-def _with_maps(code: bytes, fds: Mapping[int, int]) -> bytes:
-    """Puts descriptors where the code names maps by number: ld_imm64 (0x18) with source register 1, BPF_PSEUDO_MAP_FD."""
-    patched = bytearray(code)
-    at = 0
-    while at < len(patched):
-        if patched[at] == 0x18:
-            if patched[at + 1] >> 4 == 1:
-                struct.pack_into("<i", patched, at + 4, fds[struct.unpack_from("<i", patched, at + 4)[0]])
-            at += 8
-        at += 8
-    return bytes(patched)
-
-
 def on_two_threads(work: Callable[[_T], object], items: Iterable[_T]) -> None:
     """Calls ``work`` with each item, in their order, until it raises; raises the first error. For work that lets other threads run."""
     waiting = deque(items)
@@ -108,7 +94,7 @@ def on_two_threads(work: Callable[[_T], object], items: Iterable[_T]) -> None:
         raise failed[0]
 
 
-def load(programs: Mapping[str, bytes], places: Mapping[str, int | str], map_fds: Mapping[int, int]) -> dict[str, int]:
+def load(programs: Mapping[str, bytes], places: Mapping[str, int | str]) -> dict[str, int]:
     """Loads every probe; returns descriptors by probe name. ``places``: BTF ids, or names of tracepoints. Raises HostError.
 
     The verifier takes nearly all of the time to start, so two CPUs are used, and the longest programs come first.
@@ -116,7 +102,7 @@ def load(programs: Mapping[str, bytes], places: Mapping[str, int | str], map_fds
     fds: dict[str, int] = {}
 
     def load_it(name: str) -> None:
-        place, code = places[name], _with_maps(programs[name], map_fds)
+        place, code = places[name], programs[name]
         ready = (name, code, 0, 0) if isinstance(place, str) else (name, code, place, ITER if name in ITERATORS else BTF_TP)
         kind = _RAW_TRACEPOINT if isinstance(place, str) else _TRACING
         try:
@@ -128,18 +114,12 @@ def load(programs: Mapping[str, bytes], places: Mapping[str, int | str], map_fds
     return fds
 
 
-def load_uprobe(name: str, code: bytes, map_fds: Mapping[int, int], given: int, attach_type: int = 0) -> int:
-    """Loads a program for uprobes, with ``given`` as its constant. Raises HostError."""
-    halves = struct.Struct("<I4xI")  # of the number in an ld_imm64, which is two instructions long
-    ready = bytearray(_with_maps(code, map_fds))
-    for at in range(4, len(ready) - 11, 8):
-        if ready[at - 4] == 0x18 and halves.unpack_from(ready, at) == (_GIVEN & 0xFFFFFFFF, _GIVEN >> 32):
-            struct.pack_into("<I", ready, at, given & 0xFFFFFFFF)
-            struct.pack_into("<I", ready, at + 8, given >> 32)
+def load_uprobe(name: str, code: bytes, attach_type: int = 0) -> int:
+    """Loads a program for uprobes. Raises HostError."""
     try:
-        return prog_load(name, bytes(ready), 0, attach_type, kind=_KPROBE)
+        return prog_load(name, code, 0, attach_type, kind=_KPROBE)
     except OSError as error:
-        raise _why((name, bytes(ready), 0, attach_type), error, _KPROBE) from error
+        raise _why((name, code, 0, attach_type), error, _KPROBE) from error
 
 
 def _why(ready: tuple[str, bytes, int, int], error: OSError, kind: int = _TRACING) -> HostError:

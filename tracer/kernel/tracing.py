@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping
 
 from tracer.errors import HostError, TargetError
+from tracer.kernel.blanks import filled
 from tracer.kernel.loading import attach, load, load_uprobe, on_two_threads, read_census, recursion_misses, refusal
 from tracer.kernel.maps import BpfMap, create, map_plans
 from tracer.kernel.probes import CENSUS, LATE, SOCKET_CENSUS, TAILS, TWINS, UNFINISHED, UPROBES, WITHOUT
@@ -63,8 +64,8 @@ class Tracing:
     def load(self) -> None:
         """Loads the programs. Raises HostError."""
         image = self._image
-        now = {name: code for name, code in image["programs"].items() if name not in UPROBES and name not in LATE}
-        self._programs = load(now, image["places"], self._map_fds())
+        now = {name: self._code(name) for name in image["programs"] if name not in UPROBES and name not in LATE}
+        self._programs = load(now, image["places"])
         for name in TAILS.keys() & self._programs.keys():
             for place in TAILS[name].places:
                 self.maps[TAILS[name].programs].update(struct.pack("<I", place), struct.pack("<i", self._programs[name]))
@@ -94,16 +95,15 @@ class Tracing:
 
     def _program(self, name: str) -> int | None:
         if name not in self._programs and name in self._image["programs"]:
-            self._programs |= load({name: self._image["programs"][name]}, self._image["places"], self._map_fds())
+            self._programs |= load({name: self._code(name)}, self._image["places"])
         return self._programs.get(name)
 
-    def _map_fds(self) -> dict[int, int]:
-        return {map_id: m.fd for map_id, m in self.maps.items()}
+    def _code(self, name: str, given: int = 0) -> bytes:
+        return filled(self._image["programs"][name], self._image["blanks"][name], {map_id: m.fd for map_id, m in self.maps.items()}, given)
 
     def uprobe(self, name: str, given: int) -> int:
-        """Loads a program for uprobes with its constant; the descriptor is the caller's to close. Raises HostError."""
-        attach_type = UPROBE_MULTI if self.uprobe_multi else 0
-        return load_uprobe(name, self._image["programs"][name], self._map_fds(), given, attach_type)
+        """Loads a program for uprobes, which is ``given`` a number; the descriptor is the caller's to close. Raises HostError."""
+        return load_uprobe(name, self._code(name, given), UPROBE_MULTI if self.uprobe_multi else 0)
 
     def plan(self, plans: bytes, slow_ns: int, bulk: int = 0) -> None:
         """Says what the probes do with each syscall, from how many ns on a call is never sampled out, and how many bytes in large pieces
