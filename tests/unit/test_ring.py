@@ -8,7 +8,6 @@ import struct
 
 import pytest
 
-from tracer.kernel import ring as ring_module
 from tracer.kernel.ring import BUSY, PAGE, SlotRing, StringRing
 
 SIZE = 4 * PAGE
@@ -19,7 +18,7 @@ class FakeKernel:
 
     def __init__(self, size: int = SIZE) -> None:
         self.fd = os.memfd_create("ring")
-        self.size = size
+        self.size = self.window = size
         os.ftruncate(self.fd, 2 * PAGE + size)
         self.written = 0
 
@@ -45,15 +44,15 @@ class FakeKernel:
 
 
 @pytest.fixture(params=[PAGE, 1 << 20], ids=["a window of a page", "one window for all"])
-def kernel(request, monkeypatch):
-    monkeypatch.setattr(ring_module._Ring, "_WINDOW", request.param)
+def kernel(request):
     fake = FakeKernel()
+    fake.window = request.param
     yield fake
     os.close(fake.fd)
 
 
 def test_slots_come_out_in_order_across_the_end_of_the_ring(kernel: FakeKernel) -> None:
-    ring = SlotRing(kernel.fd, SIZE, 56)
+    ring = SlotRing(kernel.fd, SIZE, 56, kernel.window)
     room = bytearray(64 * 1000)
     sent = read = 0
     rng = random.Random(7)
@@ -70,7 +69,7 @@ def test_slots_come_out_in_order_across_the_end_of_the_ring(kernel: FakeKernel) 
 
 
 def test_a_busy_slot_stops_the_run_until_it_is_committed(kernel: FakeKernel) -> None:
-    ring = SlotRing(kernel.fd, SIZE, 56)
+    ring = SlotRing(kernel.fd, SIZE, 56, kernel.window)
     room = memoryview(bytearray(64 * 16))
     kernel.send(b"a" * 56)
     waiting = kernel.send(b"b" * 56, busy=True)
@@ -85,7 +84,7 @@ def test_a_busy_slot_stops_the_run_until_it_is_committed(kernel: FakeKernel) -> 
 
 
 def test_strings_of_all_lengths_across_the_end_of_the_ring(kernel: FakeKernel) -> None:
-    ring = StringRing(kernel.fd, SIZE)
+    ring = StringRing(kernel.fd, SIZE, kernel.window)
     rng = random.Random(11)
     for _ in range(307):
         wanted = [bytes([rng.randrange(256)]) * rng.randrange(0, 1500) for _ in range(rng.randrange(1, 8))]
@@ -98,7 +97,7 @@ def test_strings_of_all_lengths_across_the_end_of_the_ring(kernel: FakeKernel) -
 
 
 def test_strings_wait_for_a_busy_record_and_keep_to_the_limit(kernel: FakeKernel) -> None:
-    ring = StringRing(kernel.fd, SIZE)
+    ring = StringRing(kernel.fd, SIZE, kernel.window)
     for word in (b"one", b"two", b"three"):
         kernel.send(word)
     waiting = kernel.send(b"four", busy=True)
@@ -107,3 +106,31 @@ def test_strings_wait_for_a_busy_record_and_keep_to_the_limit(kernel: FakeKernel
     kernel.commit(waiting, 4)
     assert ring.read(9) == [b"four"]
     ring.close()
+
+
+def mapped(kernel: FakeKernel) -> int:
+    """Bytes of the ring that this process has mapped, its positions apart."""
+    number, total = os.fstat(kernel.fd).st_ino, 0
+    with open("/proc/self/maps") as maps:
+        for line in maps:
+            limits, _, offset, _, inode = line.split()[:5]
+            if int(inode) == number and int(offset, 16) >= 2 * PAGE:
+                low, high = (int(limit, 16) for limit in limits.split("-"))
+                total += high - low
+    return total
+
+
+@pytest.mark.parametrize("open_ring", [lambda fd: SlotRing(fd, SIZE, 56, 2 * PAGE), lambda fd: StringRing(fd, SIZE, 2 * PAGE)])
+def test_a_window_is_opened_by_the_first_read(open_ring) -> None:
+    kernel = FakeKernel()
+    for _ in range(2):  # a reader may come later, and one may go without having read
+        ring = open_ring(kernel.fd)
+        assert (ring.backlog(), mapped(kernel)) == (kernel.written - kernel.consumed(), 0)
+        ring.close()
+        kernel.send(b"a" * 56)
+    ring = open_ring(kernel.fd)
+    assert ring.read_into(memoryview(bytearray(64 * 9)), 9) if isinstance(ring, SlotRing) else ring.read(9)
+    assert (ring.backlog(), mapped(kernel)) == (0, 2 * PAGE)
+    ring.close()
+    assert mapped(kernel) == 0
+    os.close(kernel.fd)

@@ -15,10 +15,11 @@ from __future__ import annotations
 import mmap
 import threading
 
-__all__ = ("SlotRing", "StringRing", "fence")
+__all__ = ("WIDE", "SlotRing", "StringRing", "fence")
 
 PAGE = mmap.PAGESIZE
 BUSY = 1 << 31
+_WINDOW, WIDE = 1 << 16, 1 << 18  # bytes of a window: of most rings, and of those that are read by 100 MB a second and more
 _lock = threading.Lock()
 _lock.acquire()
 
@@ -32,21 +33,20 @@ def fence() -> None:
 class _Ring:
     """Positions are byte counts that only ever grow; the place in the data is the position modulo the size.
 
-    The data are seen through a window. Mapping all would make the whole ring count as memory of this process, a second time: the kernel
-    accounts it to the map already.
+    The data are seen through a window of so many bytes, which is opened by the first read. What is mapped counts as memory of this process,
+    a second time: the kernel accounts the ring to the map already.
     """
 
-    _WINDOW = 1 << 18
-
-    def __init__(self, fd: int, size: int) -> None:
+    def __init__(self, fd: int, size: int, window: int = _WINDOW) -> None:
         self.size = size
         self._fd = fd
         self._consumer = mmap.mmap(fd, PAGE, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE)
         self._producer = mmap.mmap(fd, PAGE, mmap.MAP_SHARED, mmap.PROT_READ, offset=PAGE)
         self._read_at = memoryview(self._consumer)[:8].cast("Q")
         self._written_to = memoryview(self._producer)[:8].cast("Q")
-        self.window = min(size, self._WINDOW)
-        self._open(0)
+        self.window = min(size, window)
+        self._base = -self.window  # no place is in it
+        self._data: mmap.mmap | None = None
 
     def _open(self, base: int) -> None:
         self._base = base
@@ -55,9 +55,10 @@ class _Ring:
         self._words = self._bytes.cast("I")
 
     def _shut(self) -> None:
-        self._words.release()
-        self._bytes.release()
-        self._data.close()
+        if self._data is not None:
+            self._words.release()
+            self._bytes.release()
+            self._data.close()
 
     def _at(self, place: int) -> int:
         """Where ``place`` is in the window, which is moved if need be."""
@@ -84,8 +85,8 @@ class _Ring:
 class SlotRing(_Ring):
     """A ring of records of one size, which with their headers divides the ring: none wraps, so they are read in runs."""
 
-    def __init__(self, fd: int, size: int, record: int) -> None:
-        super().__init__(fd, size)
+    def __init__(self, fd: int, size: int, record: int, window: int = _WINDOW) -> None:
+        super().__init__(fd, size, window)
         self.slot = record + 8
         self._stride = self.slot // 4
 

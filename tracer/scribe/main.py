@@ -23,7 +23,7 @@ from typing import Any
 
 import msgpack
 
-from tracer.kernel.ring import StringRing
+from tracer.kernel.ring import WIDE, StringRing
 from tracer.scribe.record import Record, unpack
 from tracer.scribe.scribe import Scribe
 from tracer.secrets.redactor import Redactor
@@ -74,7 +74,8 @@ class _Desk:
         self._redactor = Redactor(order["key"], enabled=order["redact"])
         self._scribe = Scribe(order["max_body"])
         self._exchanges = ExchangePacker()
-        self._ring = StringRing(*order["ring"]) if order["ring"] else None
+        ring = order["ring"]  # descriptor and size
+        self._ring = StringRing(ring[0], ring[1], WIDE) if ring else None
         self._verdicts: dict[int, bool | None] = {}
         self._held: deque[tuple[float, list[Exchange]]] = deque()  # until when, and what
         self._holding = 0  # bytes of bodies

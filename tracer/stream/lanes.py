@@ -5,7 +5,7 @@ from __future__ import annotations
 from tracer.errors import PermissionMissing
 from tracer.http.limits import READABLE
 from tracer.kernel.perf import PerfSlots, PerfStrings
-from tracer.kernel.ring import SlotRing, StringRing
+from tracer.kernel.ring import WIDE, SlotRing, StringRing
 from tracer.kernel.tracing import Tracing
 from tracer.records import SOCKET_RECORD, MapId
 
@@ -75,7 +75,7 @@ def open_lanes(tracing: Tracing, sizes: dict[str, int]) -> Lanes:
                 "make them smaller (--ring-mb 1), add CAP_IPC_LOCK, or leave out --transport perf",
             ) from error
     return Lanes(
-        SlotRing(maps[MapId.SYSCALLS].fd, sizes["syscalls"], SYSCALL_RECORD),
+        SlotRing(maps[MapId.SYSCALLS].fd, sizes["syscalls"], SYSCALL_RECORD, WIDE),
         SlotRing(maps[MapId.LIFECYCLE].fd, sizes["lifecycle"], LIFECYCLE_RECORD),
         StringRing(maps[MapId.STRINGS].fd, sizes["strings"]),
         SlotRing(maps[MapId.SOCKETS].fd, sizes["sockets"], SOCKET_RECORD),
