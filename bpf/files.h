@@ -169,15 +169,4 @@ INLINE struct sock *file_fill(struct rec_socket *r, struct file *file)
 		r->sock = alias((u64)sk, r->inode);
 	return sk;
 }
-
-INLINE void unix_fill(void *ctx, struct rec_socket *r, struct sock *sk)
-{
-	struct sock *peer = READ((struct unix_sock *)sk, peer);
-
-	r->name_id = unix_name(ctx, sk);
-	if (peer) {
-		r->peer = alias((u64)peer, inode_of(peer));
-		r->peer_name_id = unix_name(ctx, peer);
-	}
-}
 #endif

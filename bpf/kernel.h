@@ -121,6 +121,21 @@ INLINE struct pt_regs *registers_of(struct task_struct *task)
 #endif
 }
 
+/*
+ * The registers of the call that a tracepoint tells of. As a number, which is what a raw tracepoint has, they cannot be read directly.
+ * bpf_rdonly_cast makes a typed pointer of it, which takes no instruction; before Linux 6.2 a helper gives the same address, at 40 ns where
+ * returns are guarded; and before 5.15 they are copied. Both numbers are BTF ids of the kernel that this is compiled for: what calls the
+ * function by such an id looks like the call of a helper here, and is changed afterwards (tracer/kernel/blanks.py).
+ */
+#if CAST
+static struct pt_regs *(*const rdonly_cast)(u64 address, u32 type) = (void *)CAST;
+#define REGISTERS(name, ctx) struct pt_regs *name = rdonly_cast((ctx)[0], CAST_TO)
+#elif HAVE_TASK_REGS
+#define REGISTERS(name, ctx) struct pt_regs *name = task_regs(current_task())
+#else
+#define REGISTERS(name, ctx) struct pt_regs name##_copy, *name = &name##_copy; read_kernel(name, sizeof(*name), (void *)(ctx)[0])
+#endif
+
 /* Arguments survive until sys_exit: x86-64 clobbers only rax, arm64 keeps a copy of x0. */
 #if defined(ARCH_X86_64)
 #define ARGUMENT_0(regs) ((regs)->di)

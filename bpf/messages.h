@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What calls that send and receive point to, and what one of them is about. */
 #pragma once
-#include "kernel.h"
+#include "files.h"
 
 /* As user programs of 64 bits lay them out: include/uapi/linux/socket.h, linux/uio.h */
 struct user_vector { u64 base, length; };
@@ -17,7 +17,19 @@ struct message {
 	u64 name;                  /* address of the other end in user memory, 0 if none was given */
 	u32 length;
 	u32 sends;
+	u32 index;                 /* in the call's array */
+	u32 passes;                /* bytes of a stream have passed, not only been looked at */
+	u64 array;                 /* of struct user_message */
 	struct file *file;
+	struct sock *sk;
 	u64 sock;                  /* as in rec_socket */
 	s32 fd;
 };
+
+INLINE int names_a_resolver(u64 name)
+{
+	struct user_address address = {};
+
+	return name && !read_user(&address, 4, (void *)name) && (address.family == AF_INET || address.family == AF_INET6)
+		&& __builtin_bswap16(address.port) == PORT_DNS;
+}

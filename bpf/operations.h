@@ -35,24 +35,38 @@ enum uring_op {
 #define REQ_F_FIXED_FILE 1
 #define REQ_F_BUFFER_SELECT 32
 
-/* A pointer in a field that newer kernels wrap in a structure of its own. */
-#define READ_POINTER(pointer, field) ({ \
-	void *value_ = 0; \
-	read_kernel(&value_, sizeof(value_), &(pointer)->field); \
-	value_; })
-
 /* The part of a request that every operation needs, read at once: one read costs as much as the bytes of ten. */
 #define REQUEST_FROM __builtin_offsetof(struct io_kiocb, opcode)
 #define REQUEST_BYTES (__builtin_offsetof(struct io_kiocb, ctx) + 8 - REQUEST_FROM)
+#define COMMAND_BYTES 64           /* union in struct io_kiocb: the fields of one kind of operation */
 _Static_assert(REQUEST_BYTES <= 64, "opcode, flags, cqe and ctx lie together");
-struct request {
-	u64 words[8];
-};
-#define FIELD(request, field) (*(__typeof__(((struct io_kiocb *)0)->field) *)((void *)(request) + __builtin_offsetof(struct io_kiocb, field) - REQUEST_FROM))
 
-INLINE void request_read(struct request *request, struct io_kiocb *req)
+/* An operation that is being submitted; on the workbench, where the verifier forgets on which way it was filled. */
+struct submission {
+	struct uring_state u;
+	u64 request[8];
+	u64 command[COMMAND_BYTES / 8];
+	void *texts[2];            /* struct filename; or where an address lies that is `length` bytes long */
+	u64 length;
+	u32 rounds;
+};
+#define FIELD(w, field) (*(__typeof__(((struct io_kiocb *)0)->field) *)((void *)(w)->request + __builtin_offsetof(struct io_kiocb, field) - REQUEST_FROM))
+#define COMMAND(w, type) ({ \
+	_Static_assert(sizeof(struct type) <= COMMAND_BYTES, "what lies in struct io_kiocb as " #type); \
+	(struct type *)(w)->command; })
+/* A pointer that newer kernels wrap in a structure of its own. */
+#define POINTER(field) (*(void **)&(field))
+
+INLINE struct submission *submission_begin(u64 request)
 {
-	read_kernel(request, REQUEST_BYTES, &req->opcode);
+	struct submission *w = workbench();
+
+	if (!w)
+		return 0;
+	__builtin_memset(w, 0, sizeof(*w));
+	w->u.request = request;
+	read_kernel(w->request, REQUEST_BYTES, &((struct io_kiocb *)request)->opcode);
+	return w;
 }
 
 /* The thread that submitted: this one, or, where a thread of the kernel polls for submissions, the process that it belongs to. */
@@ -115,76 +129,85 @@ INLINE void uring_basics(struct uring_state *u, u32 opcode, u64 fd, u64 user_dat
 		u->slots[1] = user_data;
 }
 
-/* The string id of a path that is in the kernel's memory by now. */
-INLINE u64 uring_path(void *ctx, struct uring_state *u, struct filename *name)
+/* The string id of a path, which is in the kernel's memory by now, or of the address that a connect is to go to, which is not. */
+INLINE u64 uring_text(void *ctx, struct submission *w, void *text)
 {
-	u64 id = intern_kernel_str(ctx, READ(name, name));
-
-	if (!id)
-		u->flags |= CALL_UNREADABLE;
-	return id;
-}
-
-/* The string id of the address that a connect is to go to; it is still the program's own memory. */
-INLINE u64 uring_address(void *ctx, struct io_connect *request)
-{
-	u32 kept = AT_MOST(READ(request, addr_len), ADDRESS_BYTES);
 	struct scratch *s = scratch();
+	struct filename *name = text;
+	long n;
 
-	if (!s || !kept || read_user(s->bytes, kept, READ_POINTER(request, addr)))
+	if (!s)
 		return 0;
-	return intern(ctx, s, kept, kept);
+	if (w->length) {
+		n = AT_MOST(w->length, ADDRESS_BYTES) + 1;
+		if (read_user(s->bytes, n - 1, text))
+			return 0;
+	} else {
+		n = read_kernel_str(s->bytes, PATH_BYTES, READ(name, name));
+	}
+	if (n <= 0) {
+		w->u.flags |= CALL_UNREADABLE;
+		return 0;
+	}
+	return intern(ctx, s, n - 1, n - 1);
 }
 
 /* What an operation works on and with; its preparation is over, so the fields of its own are filled. */
-INLINE void uring_arguments(void *ctx, struct uring_state *u, struct io_kiocb *req, struct request *request)
+INLINE void uring_arguments(void *ctx, struct submission *w, struct io_kiocb *req)
 {
-	struct filename *first = 0, *second = 0;
-	u32 opcode = FIELD(request, opcode);
+	u32 opcode = FIELD(w, opcode);
+	struct uring_state *u = &w->u;
 
-	uring_basics(u, opcode, pair(FIELD(request, cqe_fd), FIELD(request, flags) & REQ_F_FIXED_FILE), FIELD(request, cqe_user_data));
+	read_kernel(w->command, COMMAND_BYTES, req);
+	uring_basics(u, opcode, pair(FIELD(w, cqe_fd), FIELD(w, flags) & REQ_F_FIXED_FILE), FIELD(w, cqe_user_data));
 	if (is_op(opcode, READS_AND_WRITES)) {
-		u->slots[1] = READ((struct io_rw *)req, len);
+		u->slots[1] = COMMAND(w, io_rw)->len;
 	} else if (is_op(opcode, MESSAGES_PLAIN)) {
-		u->slots[1] = (u32)READ((struct io_sr_msg *)req, len);
+		u->slots[1] = (u32)COMMAND(w, io_sr_msg)->len;
 	} else if (opcode == OP_CLOSE) {
-		u32 slot = READ((struct io_close *)req, file_slot);
+		u32 slot = COMMAND(w, io_close)->file_slot;
 
-		u->slots[0] = slot ? pair(slot - 1, 1) : pair(READ((struct io_close *)req, fd), 0);
+		u->slots[0] = slot ? pair(slot - 1, 1) : pair(COMMAND(w, io_close)->fd, 0);
 	} else if (opcode == OP_ACCEPT) {
-		u->slots[1] = READ((struct io_accept *)req, file_slot);
+		u->slots[1] = COMMAND(w, io_accept)->file_slot;
 	} else if (opcode == OP_SOCKET) {
-		u->slots[0] = pair(READ((struct io_socket *)req, domain), READ((struct io_socket *)req, type));
-		u->slots[1] = pair(READ((struct io_socket *)req, file_slot), READ((struct io_socket *)req, protocol));
+		u->slots[0] = pair(COMMAND(w, io_socket)->domain, COMMAND(w, io_socket)->type);
+		u->slots[1] = pair(COMMAND(w, io_socket)->file_slot, COMMAND(w, io_socket)->protocol);
 	} else if (opcode == OP_CONNECT) {
-		u->slots[1] = uring_address(ctx, (struct io_connect *)req);
+		w->texts[0] = POINTER(COMMAND(w, io_connect)->addr);
+		w->length = (u32)COMMAND(w, io_connect)->addr_len;
 	} else if (opcode == OP_OPENAT || opcode == OP_OPENAT2) {
-		u->slots[0] = pair(READ((struct io_open *)req, dfd), READ((struct io_open *)req, how_flags));
-		u->slots[2] = READ((struct io_open *)req, file_slot);
-		first = READ_POINTER((struct io_open *)req, filename);
+		u->slots[0] = pair(COMMAND(w, io_open)->dfd, COMMAND(w, io_open)->how_flags);
+		u->slots[2] = COMMAND(w, io_open)->file_slot;
+		w->texts[0] = POINTER(COMMAND(w, io_open)->filename);
 	} else if (opcode == OP_STATX) {
-		u->slots[0] = pair(READ((struct io_statx *)req, dfd), READ((struct io_statx *)req, flags));
-		first = READ_POINTER((struct io_statx *)req, filename);
+		u->slots[0] = pair(COMMAND(w, io_statx)->dfd, COMMAND(w, io_statx)->flags);
+		w->texts[0] = POINTER(COMMAND(w, io_statx)->filename);
 	} else if (opcode == OP_UNLINKAT) {
-		u->slots[0] = pair(READ((struct io_unlink *)req, dfd), READ((struct io_unlink *)req, flags));
-		first = READ_POINTER((struct io_unlink *)req, filename);
+		u->slots[0] = pair(COMMAND(w, io_unlink)->dfd, COMMAND(w, io_unlink)->flags);
+		w->texts[0] = POINTER(COMMAND(w, io_unlink)->filename);
 	} else if (opcode == OP_MKDIRAT) {
-		u->slots[0] = pair(READ((struct io_mkdir *)req, dfd), READ((struct io_mkdir *)req, mode));
-		first = READ_POINTER((struct io_mkdir *)req, filename);
+		u->slots[0] = pair(COMMAND(w, io_mkdir)->dfd, COMMAND(w, io_mkdir)->mode);
+		w->texts[0] = POINTER(COMMAND(w, io_mkdir)->filename);
 	} else if (opcode == OP_RENAMEAT) {
-		u->slots[0] = pair(READ((struct io_rename *)req, old_dfd), READ((struct io_rename *)req, new_dfd));
-		first = READ_POINTER((struct io_rename *)req, oldpath);
-		second = READ_POINTER((struct io_rename *)req, newpath);
+		u->slots[0] = pair(COMMAND(w, io_rename)->old_dfd, COMMAND(w, io_rename)->new_dfd);
+		w->texts[0] = POINTER(COMMAND(w, io_rename)->oldpath);
+		w->texts[1] = POINTER(COMMAND(w, io_rename)->newpath);
 	} else if (opcode == OP_LINKAT || opcode == OP_SYMLINKAT) {
-		u32 target = READ((struct io_link *)req, new_dfd);
+		u32 target = COMMAND(w, io_link)->new_dfd;
 
-		u->slots[0] = opcode == OP_LINKAT ? pair(READ((struct io_link *)req, old_dfd), target) : target;
-		first = READ_POINTER((struct io_link *)req, oldpath);
-		second = READ_POINTER((struct io_link *)req, newpath);
+		u->slots[0] = opcode == OP_LINKAT ? pair(COMMAND(w, io_link)->old_dfd, target) : target;
+		w->texts[0] = POINTER(COMMAND(w, io_link)->oldpath);
+		w->texts[1] = POINTER(COMMAND(w, io_link)->newpath);
 	}
-	if (first)
-		u->slots[1] = uring_path(ctx, u, first);
-	if (second)
-		u->slots[2] = uring_path(ctx, u, second);
+	BARRIER;
+#pragma clang loop unroll(disable)
+	ROUNDS(i, 2, w->rounds) {
+		void *text = w->texts[i & 1];
+
+		if (!text)
+			break;
+		u->slots[1 + (i & 1)] = uring_text(ctx, w, text);
+	}
 }
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What passes over sockets besides bytes that are only counted: messages of watched ones, and descriptors. */
+/* Messages of sockets that are watched. */
 #if DETAIL && HAVE_SOCKETS
 #include "task.h"
 #include "messages.h"
@@ -7,10 +7,6 @@
 
 #define VECTORS 2          /* of one message that are read */
 #define MESSAGES 2         /* of one sendmmsg or recvmmsg: a resolver asks for IPv4 and IPv6 at once */
-#define CONTROLS 3
-#define DESCRIPTORS 8      /* of one SCM_RIGHTS; the kernel allows 253 */
-#define SOL_SOCKET 1
-#define SCM_RIGHTS 1
 
 INLINE void other_end(struct rec_payload *p, struct message *m, struct sock *sk)
 {
@@ -89,14 +85,6 @@ INLINE void keep(void *ctx, struct task_state *s, struct sock *sk, struct messag
 	lane_send(ctx, MAP_PAYLOAD, LANE_PAYLOAD, p, sizeof(*p) + kept, RB_NO_WAKEUP);
 }
 
-INLINE int names_a_resolver(u64 name)
-{
-	struct user_address address = {};
-
-	return name && !read_user(&address, 4, (void *)name) && (address.family == AF_INET || address.family == AF_INET6)
-		&& __builtin_bswap16(address.port) == PORT_DNS;
-}
-
 /* Whether a socket's messages are kept. A first message to a name server makes it so. */
 INLINE int is_kept(struct message *m)
 {
@@ -120,191 +108,75 @@ INLINE int is_peek(struct plan *plan, u64 *a)
 	return plan->tail == TAIL_MESSAGE && a[2] & MSG_PEEK;
 }
 
+/* A call on a socket that may be watched: what its messages have in common. */
 PROBE(on_data)(u64 *ctx)
 {
-	struct pt_regs *regs = (void *)ctx[0];
+	REGISTERS(regs, ctx);
 	struct task_state *s = current_state();
 	struct plan *plan = s ? plan_of(s->sysno) : 0;
 	struct message *m = workbench();
 	struct inode *inode;
-	struct sock *sk;
-	u64 a[6], result = ctx[1];
+	u64 a[6];
 
-	asm volatile("" : "+r"(result));
 	if (!plan || !m)
 		return 0;
 	load_arguments(regs, 0, a);
 	m->fd = a[0];
 	m->file = file_of(m->fd);
-	sk = m->file ? sock_of(m->file) : 0;
-	if (!sk)
+	m->sk = m->file ? sock_of(m->file) : 0;
+	if (!m->sk)
 		return 0;
 	inode = READ(m->file, f_inode);
-	m->sock = alias((u64)sk, READ(inode, i_ino));
-	m->count = m->name = 0;
+	m->sock = alias((u64)m->sk, READ(inode, i_ino));
 	m->sends = plan->flags / PLAN_SENDS & 1;
-	m->base = a[1];
-	m->length = result;
-	if (plan->flags & PLAN_ADDRESSED)
-		m->name = a[4];
-	if (plan->flags & PLAN_VECTOR)
-		m->count = a[2];
-	/* Unrolled: of the loop the compiler makes one that Linux 5.10 does not take, since only a jump may lead back ("back-edge"). */
-#pragma clang loop unroll(full)
-	for (u32 i = 0; i < MESSAGES; i++) {
+	m->base = m->array = a[1];
+	m->length = ctx[1];
+	m->name = plan->flags & PLAN_ADDRESSED ? a[4] : 0;
+	m->count = plan->flags & PLAN_VECTOR ? a[2] : 0;
+	m->passes = m->sends ? ctx[1] != 0 : !is_peek(plan, a);
+	m->index = 0;
+	tail_call(ctx, MAP(MAP_TAILS), TAIL_ONE);
+	return 0;
+}
+
+/* One message; the next one is another run's, for the verifier would walk this again for each. */
+PROBE(on_one)(u64 *ctx)
+{
+	struct task_state *s = current_state();
+	struct plan *plan = s ? plan_of(s->sysno) : 0;
+	struct message *m = workbench();
+	u64 result = ctx[1];
+
+	if (!plan || !m)
+		return 0;
+	if (plan->flags & PLAN_MESSAGES) {
+		/* The arrays of sendmmsg and recvmmsg; or the one that sendmsg and recvmsg have. */
 		struct user_message one;
+		void *at = (void *)m->array + m->index * sizeof(one);
 
-		if (plan->flags & PLAN_MESSAGES) {
-			/* The arrays of sendmmsg and recvmmsg; or the one that sendmsg and recvmsg have. */
-			void *at = (void *)a[1] + i * sizeof(one);
-
-			/*
-			 * The length apart, into map memory: of a read of one of two sizes Linux 5.10 takes only the first bytes of the
-			 * stack for written.
-			 */
-			if (read_user(&one, MESSAGE_BYTES, at)
-			    || (plan->tail != TAIL_MESSAGE && read_user(&m->length, sizeof(m->length), at + __builtin_offsetof(struct user_message, moved))))
-				return 0;
-			m->base = one.vectors;
-			m->count = one.count;
-			m->name = one.name;
-		}
-		if (is_kept(m))
-			keep(ctx, s, sk, m);
-		else if (READ(sk, sk_type) == SOCK_STREAM && (m->sends ? result != 0 : !is_peek(plan, a)))
-			tail_call(ctx, MAP(MAP_TAILS), TAIL_STREAM);
-		if (plan->tail == TAIL_MESSAGE || !(plan->flags & PLAN_MESSAGES) || i + 1 >= result)
+		/*
+		 * The length apart, into map memory: of a read of one of two sizes Linux 5.10 takes only the first bytes of the
+		 * stack for written.
+		 */
+		if (read_user(&one, MESSAGE_BYTES, at)
+		    || (plan->tail != TAIL_MESSAGE && read_user(&m->length, sizeof(m->length), at + __builtin_offsetof(struct user_message, moved))))
 			return 0;
+		m->base = one.vectors;
+		m->count = one.count;
+		m->name = one.name;
 	}
+	if (is_kept(m))
+		keep(ctx, s, m->sk, m);
+	else if (m->passes && READ(m->sk, sk_type) == SOCK_STREAM)
+		tail_call(ctx, MAP(MAP_TAILS), TAIL_STREAM);
+	m->index += 1;
+	if (plan->tail == TAIL_MESSAGE || !(plan->flags & PLAN_MESSAGES) || m->index >= result)
+		return 0;
+	if (m->index < MESSAGES)
+		tail_call(ctx, MAP(MAP_TAILS), TAIL_ONE);
 	/* There are more than are looked at. */
 	ledger_add(LANE_PAYLOAD, COUNTED);
 	ledger_add(LANE_PAYLOAD, LOST);
-	return 0;
-}
-
-#define F_DUPFD 0
-#define F_DUPFD_CLOEXEC 1030
-
-/* A watched socket has another descriptor, or two sockets were made at once: what calls do with those is looked at, too. */
-PROBE(on_copied)(u64 *ctx)
-{
-	struct task_state *s = current_state();
-	struct plan *plan = s ? plan_of(s->sysno) : 0;
-	u64 a[6], result = ctx[1];
-	s32 both[2];
-
-	asm volatile("" : "+r"(result));
-	if (!plan)
-		return 0;
-	load_arguments((struct pt_regs *)ctx[0], 0, a);
-	if (plan->flags & PLAN_GATED) {
-		if (!(plan->flags & PLAN_COMMAND) || a[1] == F_DUPFD || a[1] == F_DUPFD_CLOEXEC)
-			gate_mark(result);
-	} else if (!read_user(both, sizeof(both), (void *)a[3])) {
-		gate_mark(both[0]);
-		gate_mark(both[1]);
-	}
-	return 0;
-}
-
-INLINE void pass(void *ctx, struct task_state *s, s32 fd, u32 kind)
-{
-	struct rec_socket r = {};
-	struct file *file = file_of(fd);
-	struct sock *sk;
-
-	if (!file)
-		return;
-	sk = file_fill(&r, file);
-	r.at_ns = clock_ns();
-	r.kind = kind;
-	r.proc = s->proc;
-	r.tid = s->tid;
-	r.fd = fd;
-	if (sk) {
-		kind_fill(&r, sk);
-		if (kind == SOCK_PASSED) {
-			follow(&r, sk);
-			gate_mark(fd);
-		}
-	}
-	socket_send(ctx, &r);
-}
-
-/* Descriptors of one message that are still to be told of; on the workbench. */
-struct passing {
-	u64 at;
-	u32 left, kind;
-	u32 data;                  /* whether the message itself is looked at, too */
-};
-
-/* Where the descriptors lie that go from process to process with a message over a Unix socket (unix(7), SCM_RIGHTS), and how many. */
-INLINE u64 descriptors_of(struct user_message *message, u64 *where)
-{
-	u64 at = message->control, left = message->control_length, step;
-	struct user_control head = {};
-
-#pragma clang loop unroll(disable)
-	for (u32 i = 0; i < CONTROLS; i++) {
-		if (left < sizeof(head) || read_user(&head, sizeof(head), (void *)at) || head.length < sizeof(head) || head.length > left)
-			return 0;
-		if (head.level == SOL_SOCKET && head.type == SCM_RIGHTS) {
-			*where = at + sizeof(head);
-			return (head.length - sizeof(head)) / 4;
-		}
-		step = (head.length + 7) & ~7ULL;
-		at += step;
-		left -= left < step ? left : step;
-	}
-	return 0;
-}
-
-PROBE(on_message)(u64 *ctx)
-{
-	struct pt_regs *regs = (void *)ctx[0];
-	struct task_state *s = current_state();
-	struct plan *plan = s ? plan_of(s->sysno) : 0;
-	struct passing *p = workbench();
-	struct user_message message;
-	u64 sends, count, at = 0;
-
-	if (!plan || !p || read_user(&message, MESSAGE_BYTES, (void *)ARGUMENT_1(regs)))
-		return 0;
-	sends = OPAQUE(plan->flags / PLAN_SENDS & 1);
-	_Static_assert(SOCK_HANDED == SOCK_PASSED + 1, "what is told is calculated");
-	p->kind = SOCK_PASSED + sends;
-	p->data = gate_open(ARGUMENT_0(regs)) || (sends && names_a_resolver(message.name));
-	count = message.control_length && message.control ? descriptors_of(&message, &at) : 0;
-	p->at = at;
-	p->left = AT_MOST(count, DESCRIPTORS);
-	if (count > DESCRIPTORS) {
-		ledger_add(LANE_SOCKETS, COUNTED);
-		ledger_add(LANE_SOCKETS, LOST);
-	}
-	if (count)
-		tail_call(ctx, MAP(MAP_TAILS), TAIL_HANDED);
-	if (p->data)
-		tail_call(ctx, MAP(MAP_TAILS), TAIL_DATA);
-	return 0;
-}
-
-/* One descriptor; the next one is another run's, for the verifier would walk this again for each. */
-PROBE(on_handed)(u64 *ctx)
-{
-	struct task_state *s = current_state();
-	struct passing *p = workbench();
-	s32 fd;
-
-	if (!s || !p)
-		return 0;
-	if (p->left && !read_user(&fd, sizeof(fd), (void *)p->at)) {
-		p->at += sizeof(fd);
-		p->left -= 1;
-		pass(ctx, s, fd, p->kind);
-		tail_call(ctx, MAP(MAP_TAILS), TAIL_HANDED);
-	}
-	if (p->data)
-		tail_call(ctx, MAP(MAP_TAILS), TAIL_DATA);
 	return 0;
 }
 #endif

@@ -63,6 +63,27 @@ PROBE(on_fork)(u64 *ctx)
 	return 0;
 }
 
+/* The names of a new program and of its interpreter, which are often the same; on the workbench. */
+struct exec_names {
+	void *texts[2];
+	u64 ids[2];
+	u32 rounds;
+};
+
+INLINE struct exec_names *exec_names(void *ctx, struct linux_binprm *bprm)
+{
+	struct exec_names *names = workbench();
+
+	if (!names)
+		return 0;
+	names->texts[0] = READ(bprm, filename);
+	names->texts[1] = READ(bprm, interp);
+#pragma clang loop unroll(disable)
+	ROUNDS(i, 2, names->rounds)
+		names->ids[i & 1] = i && names->texts[0] == names->texts[1] ? names->ids[0] : intern_kernel_str(ctx, names->texts[i & 1]);
+	return names;
+}
+
 PROBE(on_exec)(u64 *ctx)
 {
 	struct task_struct *task = (void *)ctx[0];
@@ -70,8 +91,8 @@ PROBE(on_exec)(u64 *ctx)
 	u32 old_tid = ctx[1], tid = READ(task, pid);
 	struct task_state *s = state_at(old_tid), moved;
 	struct rec_lifecycle r = {};
+	struct exec_names *names;
 	struct mm_struct *mm;
-	void *filename, *interp;
 	u64 argv;
 
 	if (!s)
@@ -90,10 +111,11 @@ PROBE(on_exec)(u64 *ctx)
 		return 0;
 	life_fill(&r, task, LIFE_EXEC, s->proc, clock_ns());
 	r.old_tid = old_tid;
-	filename = READ(bprm, filename);
-	interp = READ(bprm, interp);
-	r.filename_id = intern_kernel_str(ctx, filename);
-	r.interp_id = interp == filename ? r.filename_id : intern_kernel_str(ctx, interp);
+	names = exec_names(ctx, bprm);
+	if (names) {
+		r.filename_id = names->ids[0];
+		r.interp_id = names->ids[1];
+	}
 	/* The new stack has just been written, so its pages are there; the old program's argv is already gone. */
 	mm = READ(task, mm);
 	argv = READ(mm, arg_start);

@@ -50,9 +50,8 @@ enum map_id {
 	MAP_GATE,                  /* array[1]: struct gate */
 	MAP_SOCKS,                 /* hash: address of struct sock -> struct sock_state, TCP sockets of traced processes */
 	MAP_WATCHED,               /* LRU hash: address of struct file -> struct watched, sockets whose payload is kept */
-	MAP_TAILS,                 /* program array, by enum tail */
+	MAP_TAILS,                 /* program array, by enum tail: all of them are of raw tracepoints, so they can share one */
 	MAP_URING,                 /* hash: address of struct io_kiocb -> struct uring_state, operations under way */
-	MAP_URING_TAILS,           /* program array: what on_uring_complete goes on to; programs of two tracepoints cannot share one */
 	MAP_STATES,                /* array[STATE_SLOTS]: struct state_slot, by the lower bits of the tid */
 	MAP_CLAIMS,                /* hash: u32 number of a slot -> u32, slots that are taken */
 	MAP_CROWD,                 /* hash: tid -> u32 number of the slot, of threads that found their own taken */
@@ -88,7 +87,7 @@ enum plan_flag {
 	PLAN_COMMAND = 16384,      /* for the tail: argument 1 says whether it makes a descriptor (fcntl) */
 };
 
-/* Programs that on_sys_exit goes on to after calls that are about more than numbers. */
+/* Programs that others go on to: on_sys_exit after calls that are about more than numbers, and so on. */
 enum tail {
 	TAIL_NONE,
 	TAIL_SOCKET,               /* connect, bind, listen: the first argument is a socket whose address may be new */
@@ -96,12 +95,18 @@ enum tail {
 	TAIL_PASSED,               /* pidfd_getfd: the result is another process's descriptor */
 	TAIL_MESSAGE,              /* sendmsg, recvmsg: may pass descriptors, and have payload */
 	TAIL_DATA,                 /* read, write, send, recv and the like: have payload */
+	TAIL_ONE,                  /* ... one message after the other */
 	TAIL_STREAM,               /* goes on from there: the socket carries a byte stream */
 	TAIL_PLAIN,                /* ... in which bytes are kept */
 	TAIL_WIRE,                 /* ... in which the heads of TLS records are kept */
 	TAIL_MAPPED,               /* mmap: a file whose code may run now */
 	TAIL_COPIED,               /* dup, dup2, dup3, fcntl, socketpair: more descriptors for sockets that may be watched */
 	TAIL_HANDED,               /* goes on from TAIL_MESSAGE: descriptors that go with it, one after the other */
+	TAIL_DESCRIBED,            /* a descriptor stands for a socket: all there is to know of that */
+	TAIL_UNIX,                 /* goes on from there: the names of both ends of a Unix socket, one after the other */
+	TAIL_TCP,                  /* something happened to a TCP socket of a traced process */
+	TAIL_SLOTS,                /* goes on from on_sys_exit: fills the slots of a record */
+	TAIL_OPERATED,             /* goes on from the end of an operation of io_uring that was about a socket */
 	TAILS,
 };
 
@@ -544,6 +549,8 @@ struct scratch {
 	u64 sent_once;             /* strings with an id of their own, on this CPU */
 	u64 sent;                  /* strings sent on this CPU, for WAKE_STRINGS */
 	u8 tcp[8];                 /* by enum socket_kind: 1 while a probe of TCP is telling of that */
+	u32 tcp_deep;              /* events of TCP that are being told of: one in a call, and one in an interrupt of it */
+	u8 tcp_events[4];          /* which: enum socket_kind, and TCP_WITHIN if another program is to tell of that, too */
 	struct totals nothing;     /* never written: what a new row starts as, too large for the stack */
 	struct rec_string head;    /* what is sent starts here */
 	u8 bytes[ARGV_BYTES + 8];  /* 8 more, so that the hash may read whole words */

@@ -11,90 +11,103 @@
 /* After calls that make a socket, give it an address, or bring a descriptor in from elsewhere. */
 PROBE(on_socket)(u64 *ctx)
 {
+	REGISTERS(regs, ctx);
 	struct task_state *s = current_state();
 	struct plan *plan = s ? plan_of(s->sysno) : 0;
-	struct rec_socket *r = workbench();
-	struct file *file;
-	struct sock *sk;
+	struct description *d = workbench();
 	u64 result = ctx[1];
 
 	asm volatile("" : "+r"(result));   /* else the compiler picks between addresses in ctx */
-	if (!plan || !r)
+	if (!plan || !d)
 		return 0;
-	__builtin_memset(r, 0, sizeof(*r));
-	r->result = result;
-	r->fd = plan->tail == TAIL_SOCKET ? (s32)ARGUMENT_0((struct pt_regs *)ctx[0]) : r->result;
-	file = file_of(r->fd);
-	if (!file)
+	__builtin_memset(&d->r, 0, sizeof(d->r));
+	d->r.result = result;
+	d->r.fd = plan->tail == TAIL_SOCKET ? (s32)ARGUMENT_0(regs) : d->r.result;
+	d->file = file_of(d->r.fd);
+	if (!d->file)
 		return 0;
-	sk = file_fill(r, file);
-	if (!sk && plan->tail != TAIL_PASSED)
-		return 0;
-	r->at_ns = clock_ns();
-	r->kind = plan->tail == TAIL_PASSED ? SOCK_PASSED : SOCK_BOUND;
-	r->proc = s->proc;
-	r->tid = s->tid;
-	r->call = s->sysno;
-	if (sk)
-		describe(ctx, r, file, sk);
-	socket_send(ctx, r);
+	d->sk = file_fill(&d->r, d->file);
+	d->r.at_ns = clock_ns();
+	d->r.kind = plan->tail == TAIL_PASSED ? SOCK_PASSED : SOCK_BOUND;
+	d->r.proc = s->proc;
+	d->r.tid = s->tid;
+	d->r.call = s->sysno;
+	if (d->sk)
+		tail_call(ctx, MAP(MAP_TAILS), TAIL_DESCRIBED);
+	else if (plan->tail == TAIL_PASSED)
+		socket_send(ctx, &d->r);
 	return 0;
 }
 
-/* Something happened to a TCP socket: told if it is a traced process's. */
-INLINE int tcp_event(struct rec_socket *r, struct sock *sk, u32 kind)
+/* A descriptor stands for this socket now: all there is to know of it, and whatever has to follow from that. */
+PROBE(on_described)(u64 *ctx)
 {
-	struct sock_state *state;
+	struct description *d = workbench();
 
-	if (!sk)                   /* a reset may answer a packet that was for no socket */
+	if (!d)
 		return 0;
-	state = map_lookup(MAP(MAP_SOCKS), &sk);
-	if (!state)
+	sock_fill(&d->r, d->sk);
+	follow(&d->r, d->sk);
+	if (d->r.fd >= 0)
+		listen_in(&d->r, d->file, d->sk);
+	if (d->r.family == AF_UNIX) {
+		d->named = 0;
+		tail_call(ctx, MAP(MAP_TAILS), TAIL_UNIX);
+	}
+	socket_send(ctx, &d->r);
+	return 0;
+}
+
+/* The name of one end of a Unix socket; the other end's is another run's, for the verifier would walk this again for each. */
+PROBE(on_unix)(u64 *ctx)
+{
+	struct description *d = workbench();
+	u64 id;
+
+	if (!d)
 		return 0;
-	r->at_ns = clock_ns();
-	r->kind = kind;
-	r->sock = state->sock;
-	r->proc = state->proc;
-	r->fd = -1;
-	sock_fill(r, sk);
-	return 1;
-}
-
-INLINE void tcp_state(u64 *ctx)
-{
-	struct rec_socket r = {};
-
-	if (!tcp_event(&r, (void *)ctx[0], SOCK_STATE))
-		return;
-	r.old_state = ctx[1];
-	r.new_state = ctx[2];
-	socket_send(ctx, &r);
-}
-
-INLINE void tcp_tell(u64 *ctx, u32 kind)
-{
-	struct rec_socket r = {};
-
-	if (tcp_event(&r, (void *)ctx[0], kind))
-		socket_send(ctx, &r);
-}
-
-INLINE void tcp_destroy(u64 *ctx)
-{
-	void *sk = (void *)ctx[0];
-	struct rec_socket r = {};
-
-	if (!tcp_event(&r, sk, SOCK_ENDED))
-		return;
-	map_delete(MAP(MAP_SOCKS), &sk);
-	socket_send(ctx, &r);
+	id = unix_name(ctx, d->sk);
+	if (d->named) {
+		d->r.peer_name_id = id;
+	} else {
+		d->r.name_id = id;
+		d->named = 1;
+		d->sk = READ((struct unix_sock *)d->sk, peer);
+		if (d->sk) {
+			d->r.peer = alias((u64)d->sk, inode_of(d->sk));
+			tail_call(ctx, MAP(MAP_TAILS), TAIL_UNIX);
+		}
+	}
+	socket_send(ctx, &d->r);
+	return 0;
 }
 
 /*
  * Events of TCP happen in calls and in interrupts. An interrupt may come while a program tells of one, and the kernel does not enter
- * a program that is already running on its CPU. So there are two of each: the second one does the work if the first is in the middle of it.
+ * a program that is already running on its CPU. So there are two of each: the second one takes the event on if the first is in the
+ * middle of another. What they take on lies on a stack, since an event of another kind may come between.
  */
-#define TCP_PROBES(name, kind, work) \
+#define TCP_WITHIN 0x80
+#define TCP_DEEPEST (sizeof(((struct scratch *)0)->tcp_events) - 1)
+
+INLINE int tcp_event(u64 *ctx, struct scratch *s, u32 event)
+{
+	u64 sk = ctx[0];           /* 0: a reset may answer a packet that was for no socket */
+	u32 place;
+
+	if (!sk || !map_lookup(MAP(MAP_SOCKS), &sk))
+		return 0;
+	place = s->tcp_deep;
+	s->tcp_deep = place + 1;
+	BARRIER;
+	s->tcp_events[place & TCP_DEEPEST] = event;
+	BARRIER;
+	tail_call(ctx, MAP(MAP_TAILS), TAIL_TCP);
+	s->tcp_deep = place;
+	return 0;
+}
+
+#define TCP_PROBES(name, kind) \
 PROBE(name)(u64 *ctx) \
 { \
 	struct scratch *s_ = scratch(); \
@@ -102,24 +115,57 @@ PROBE(name)(u64 *ctx) \
 		return 0; \
 	s_->tcp[kind] = 1; \
 	BARRIER; \
-	work; \
-	BARRIER; \
-	s_->tcp[kind] = 0; \
+	tcp_event(ctx, s_, kind); \
+	s_->tcp[kind] = 0;         /* it was about none of ours */ \
 	return 0; \
 } \
 PROBE(name##_within)(u64 *ctx) \
 { \
 	struct scratch *s_ = scratch(); \
-	if (s_ && s_->tcp[kind]) \
-		work; \
-	return 0; \
+	return s_ && s_->tcp[kind] ? tcp_event(ctx, s_, kind | TCP_WITHIN) : 0; \
 }
 
-TCP_PROBES(on_tcp_state, SOCK_STATE, tcp_state(ctx))
-TCP_PROBES(on_tcp_retransmit, SOCK_RETRANSMIT, tcp_tell(ctx, SOCK_RETRANSMIT))
-TCP_PROBES(on_tcp_reset_sent, SOCK_RESET_SENT, tcp_tell(ctx, SOCK_RESET_SENT))
-TCP_PROBES(on_tcp_reset_received, SOCK_RESET_RECEIVED, tcp_tell(ctx, SOCK_RESET_RECEIVED))
-TCP_PROBES(on_tcp_destroy, SOCK_ENDED, tcp_destroy(ctx))
+TCP_PROBES(on_tcp_state, SOCK_STATE)
+TCP_PROBES(on_tcp_retransmit, SOCK_RETRANSMIT)
+TCP_PROBES(on_tcp_reset_sent, SOCK_RESET_SENT)
+TCP_PROBES(on_tcp_reset_received, SOCK_RESET_RECEIVED)
+TCP_PROBES(on_tcp_destroy, SOCK_ENDED)
+
+/* Something happened to a traced process's TCP socket. */
+PROBE(on_tcp)(u64 *ctx)
+{
+	struct scratch *s = scratch();
+	struct rec_socket r = {};
+	struct sock_state *state;
+	u32 place, event;
+	u64 sk = ctx[0];
+
+	if (!s)
+		return 0;
+	place = s->tcp_deep - 1;
+	event = s->tcp_events[place & TCP_DEEPEST];
+	state = map_lookup(MAP(MAP_SOCKS), &sk);
+	if (state) {
+		r.at_ns = clock_ns();
+		r.kind = event & ~TCP_WITHIN;
+		r.sock = state->sock;
+		r.proc = state->proc;
+		r.fd = -1;
+		sock_fill(&r, (void *)sk);
+		if (r.kind == SOCK_STATE) {
+			r.old_state = ctx[1];
+			r.new_state = ctx[2];
+		}
+		if (r.kind == SOCK_ENDED)
+			map_delete(MAP(MAP_SOCKS), &sk);
+		socket_send(ctx, &r);
+	}
+	BARRIER;
+	s->tcp_deep = place;
+	if (!(event & TCP_WITHIN))
+		s->tcp[event & (sizeof(s->tcp) - 1)] = 0;
+	return 0;
+}
 
 struct socket_census_context {
 	struct bpf_iter_meta *meta;

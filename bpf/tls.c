@@ -327,13 +327,14 @@ PROBE(on_tls_free)(struct pt_regs *regs)
 /* A file was mapped so that its code may run. */
 PROBE(on_mapped)(u64 *ctx)
 {
+	REGISTERS(regs, ctx);
 	struct task_state *s = current_state();
 	u64 arguments[6];
 	struct file *file;
 
 	if (!s)
 		return 0;
-	load_arguments((struct pt_regs *)ctx[0], 0, arguments);
+	load_arguments(regs, 0, arguments);
 	file = (s32)arguments[4] >= 0 ? file_of(arguments[4]) : 0;
 	if (file)
 		image_tell(ctx, s, current_pid_tgid() >> 32, file);

@@ -47,7 +47,7 @@ INLINE struct uring_state *completed(u64 *ctx, struct cqe *cqe)
 	if (!key) {
 		if (!(cqe->flags & CQE_F_MORE))
 			return 0;
-		key = repeat_key(ADDRESS((void *)ctx[0]), cqe->user_data);
+		key = repeat_key(ctx[0], cqe->user_data);
 		entry = map_lookup(MAP(MAP_URING), &key);
 		if (!entry)
 			return 0;
@@ -58,19 +58,17 @@ INLINE struct uring_state *completed(u64 *ctx, struct cqe *cqe)
 
 PROBE(on_uring_submit)(u64 *ctx)
 {
-	struct io_kiocb *req = (void *)ctx[0];
-	struct uring_state u = {};
-	struct request request;
+	struct submission *w = submission_begin(ctx[0]);
 
-	request_read(&request, req);
-	u.request = ADDRESS(req);
-	uring_reused(ctx, u.request, &request);
-	if (!uring_plan(&u, FIELD(&request, opcode)))
+	if (!w)
+		return 0;
+	uring_reused(ctx, w);
+	if (!uring_plan(&w->u, FIELD(w, opcode)))
 		return 0;
 #if DETAIL
-	uring_arguments(ctx, &u, req, &request);
+	uring_arguments(ctx, w, (void *)ctx[0]);
 #endif
-	uring_begin(&u, (u64)FIELD(&request, ctx), FIELD(&request, cqe_user_data), may_repeat(FIELD(&request, opcode), FIELD(&request, flags)));
+	uring_begin(&w->u, (u64)FIELD(w, ctx), FIELD(w, cqe_user_data), may_repeat(FIELD(w, opcode), FIELD(w, flags)));
 	return 0;
 }
 
@@ -78,22 +76,20 @@ PROBE(on_uring_submit)(u64 *ctx)
 PROBE(on_uring_refused)(u64 *ctx)
 {
 	struct io_uring_sqe *sqe = (void *)ctx[0];
-	struct io_kiocb *req = (void *)ctx[1];
+	struct submission *w = submission_begin(ctx[1]);
 	u64 user_data = READ(sqe, user_data);
 	u32 opcode = READ(sqe, opcode);
-	struct uring_state u = {};
-	struct request request;
 
-	request_read(&request, req);
-	u.request = ADDRESS(req);
-	uring_reused(ctx, u.request, &request);
-	if (!uring_plan(&u, opcode))
+	if (!w)
+		return 0;
+	uring_reused(ctx, w);
+	if (!uring_plan(&w->u, opcode))
 		return 0;
 #if DETAIL
-	uring_basics(&u, opcode, (u32)READ(sqe, fd), user_data);
-	u.flags = is_op(opcode, WITH_PATH) ? CALL_UNREADABLE : 0;
+	uring_basics(&w->u, opcode, (u32)READ(sqe, fd), user_data);
+	w->u.flags = is_op(opcode, WITH_PATH) ? CALL_UNREADABLE : 0;
 #endif
-	uring_begin(&u, (u64)FIELD(&request, ctx), user_data, 0);
+	uring_begin(&w->u, (u64)FIELD(w, ctx), user_data, 0);
 	return 0;
 }
 
@@ -160,7 +156,7 @@ PROBE(on_uring_complete)(u64 *ctx)
 		uring_again(u);
 #if DETAIL && HAVE_SOCKETS
 	if (entry && is_op(u->sysno - SYSNO_URING, ON_SOCKETS))
-		tail_call(ctx, MAP(MAP_URING_TAILS), 0);
+		tail_call(ctx, MAP(MAP_TAILS), TAIL_OPERATED);
 #endif
 	return 0;
 }
@@ -175,37 +171,35 @@ PROBE(on_uring_complete)(u64 *ctx)
 PROBE(on_uring_socket)(u64 *ctx)
 {
 	struct io_kiocb *req = (void *)ctx[1];
-	struct uring_state *u = workbench();
+	struct description *d = workbench();
 	struct cqe cqe = cqe_of(ctx);
-	struct rec_socket *r = (void *)(u + 1);
-	struct file *file;
-	struct sock *sk;
 	u32 opcode;
 
-	if (!u)
+	if (!d)
 		return 0;
-	__builtin_memset(r, 0, sizeof(*r));
-	opcode = u->sysno - SYSNO_URING;
+	__builtin_memset(&d->r, 0, sizeof(d->r));
+	opcode = d->operation.sysno - SYSNO_URING;
 	if (opcode == OP_ACCEPT || opcode == OP_SOCKET) {
-		if (cqe.res < 0 || (u32)u->slots[1] || !runs_here(u))
+		if (cqe.res < 0 || (u32)d->operation.slots[1] || !runs_here(&d->operation))
 			return 0;          /* no descriptor, a registered file, or whoever runs here has other descriptors */
-		r->fd = cqe.res;
-		file = file_of(r->fd);
+		d->r.fd = cqe.res;
+		d->file = file_of(d->r.fd);
 	} else {
-		r->fd = u->slots[0] >> 32 ? -1 : (s32)u->slots[0];
-		file = req ? READ(req, file) : 0;
+		d->r.fd = d->operation.slots[0] >> 32 ? -1 : (s32)d->operation.slots[0];
+		d->file = req ? READ(req, file) : 0;
 	}
-	sk = file ? file_fill(r, file) : 0;
-	if (!sk)
+	if (!d->file)
 		return 0;
-	r->at_ns = clock_ns();
-	r->kind = SOCK_BOUND;
-	r->proc = u->proc;
-	r->tid = u->tid;
-	r->call = u->sysno;
-	r->result = cqe.res;
-	describe(ctx, r, file, sk);
-	socket_send(ctx, r);
+	d->sk = file_fill(&d->r, d->file);
+	if (!d->sk)
+		return 0;
+	d->r.at_ns = clock_ns();
+	d->r.kind = SOCK_BOUND;
+	d->r.proc = d->operation.proc;
+	d->r.tid = d->operation.tid;
+	d->r.call = d->operation.sysno;
+	d->r.result = cqe.res;
+	tail_call(ctx, MAP(MAP_TAILS), TAIL_DESCRIBED);
 	return 0;
 }
 #endif

@@ -86,14 +86,12 @@ INLINE void listen_in(struct rec_socket *r, struct file *file, struct sock *sk)
 		watch(r->fd, r->sock, file, WATCH_NEW);
 }
 
-/* A descriptor stands for this socket now: all there is to know of it, and whatever has to follow from that. */
-INLINE void describe(void *ctx, struct rec_socket *r, struct file *file, struct sock *sk)
-{
-	sock_fill(r, sk);
-	if (r->family == AF_UNIX)
-		unix_fill(ctx, r, sk);
-	follow(r, sk);
-	if (r->fd >= 0)
-		listen_in(r, file, sk);
-}
+/* A record on its way to on_described; on the workbench, behind an operation of io_uring. */
+struct description {
+	struct uring_state operation;
+	struct rec_socket r;
+	struct file *file;
+	struct sock *sk;
+	u64 named;                 /* Unix: the name of the socket itself is known, the other end's is not */
+};
 #endif

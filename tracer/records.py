@@ -70,20 +70,19 @@ class MapId(IntEnum):
     WATCHED = 17
     TAILS = 18
     URING = 19
-    URING_TAILS = 20
-    STATES = 21
-    CLAIMS = 22
-    CROWD = 23
-    ROWS = 24
-    RETIRED = 25
-    PLAINTEXT = 26
-    IMAGES = 27
-    TLS_CALLS = 28
-    TLS_ENDS = 29
-    IMAGES_SEEN = 30
-    APART = 31
-    TLS_TAILS = 32
-    BULK = 33
+    STATES = 20
+    CLAIMS = 21
+    CROWD = 22
+    ROWS = 23
+    RETIRED = 24
+    PLAINTEXT = 25
+    IMAGES = 26
+    TLS_CALLS = 27
+    TLS_ENDS = 28
+    IMAGES_SEEN = 29
+    APART = 30
+    TLS_TAILS = 31
+    BULK = 32
 
 
 class PlanFlag(IntFlag):
@@ -107,7 +106,7 @@ class PlanFlag(IntFlag):
 
 
 class Tail(IntEnum):
-    """Programs that on_sys_exit goes on to after calls that are about more than numbers."""
+    """Programs that others go on to."""
 
     NONE = 0
     SOCKET = 1
@@ -115,12 +114,18 @@ class Tail(IntEnum):
     PASSED = 3
     MESSAGE = 4
     DATA = 5
-    STREAM = 6
-    PLAIN = 7
-    WIRE = 8
-    MAPPED = 9
-    COPIED = 10
-    HANDED = 11
+    ONE = 6
+    STREAM = 7
+    PLAIN = 8
+    WIRE = 9
+    MAPPED = 10
+    COPIED = 11
+    HANDED = 12
+    DESCRIBED = 13
+    UNIX = 14
+    TCP = 15
+    SLOTS = 16
+    OPERATED = 17
 
 
 class SlotKind(IntEnum):
@@ -264,7 +269,7 @@ TLS_CALL, TLS_KEY, IMAGE_KEY = "<QQQQQQQQQII" + PLAIN_HEAD[1:], "<QII", "<QII"
 URING_STATE = "<QQQQIIQQQHHI"
 
 # struct scratch before `nothing`: sent_once, sent, tcp
-SCRATCH_HEAD = "<QQ8s"
+SCRATCH_HEAD = "<QQ8sI4s"
 
 # struct totals_key: proc, sysno, cpu
 TOTALS_KEY = "<IHH"

@@ -68,7 +68,7 @@ def test_an_attached_round_is_counted_exactly(here: Lab) -> None:
 
 def test_empty_probes_are_gone_afterwards(here: Lab) -> None:
     before = set(os.listdir("/proc/self/fd"))
-    with empty_probes(image("full", "ring")[0]):
+    with empty_probes():
         assert len(set(os.listdir("/proc/self/fd")) - before) >= 4  # two programs, two links
     assert set(os.listdir("/proc/self/fd")) == before
 

@@ -62,7 +62,7 @@ def test_without_rights_it_says_what_it_could_not_test(capabilities: str, home: 
     assert checks["kernel"]["ok"]
     assert checks["type information (BTF)"]["ok"]
     assert not checks["rights"]["ok"]
-    for name in ("typed tracepoints", "iterator over tasks", "self-test"):
+    for name in ("raw tracepoints", "iterator over tasks", "self-test"):
         assert (checks[name]["ok"], checks[name]["status"], checks[name]["required"]) == (False, "untested", True)
         assert "sudo ebtrace doctor" in checks[name]["remedy"]
 
@@ -88,7 +88,7 @@ def test_without_type_information_nothing_crashes() -> None:
     status, checks = examined("unshare", "--mount", "sh", "-c", 'mount -t tmpfs none /sys/kernel/btf && exec "$@"', "sh")
     assert status == 3
     assert checks["type information (BTF)"]["status"] == "missing"
-    assert checks["typed tracepoints"]["status"] == "untested"
+    assert checks["raw tracepoints"]["status"] == "untested"
 
 
 def test_a_cache_that_others_could_write_to_is_noticed() -> None:

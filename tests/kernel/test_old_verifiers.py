@@ -101,6 +101,20 @@ def test_they_load_and_attach_without_what_is_new() -> None:
     tracing.close()
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_they_load_without_helpers_of_newer_kernels() -> None:
+    """Registers are copied, the state of threads is found by tid: what Linux 5.10 gets, as far as this kernel can tell."""
+    usual = image("full", "ring")[0]
+    programs = {name: code for name, code in compiled("5.10", "ring").items() if name in usual["programs"]}
+    assert {"on_sys_exit", "on_slots", "on_one", "on_tcp"} <= programs.keys()
+    assert "on_uring_submit" not in programs
+    older = usual["features"] | dict.fromkeys(_VARYING, False) | _NEWER
+    places = {name: blanks(code) for name, code in programs.items()}
+    tracing = Tracing(usual | {"programs": programs, "blanks": places, "features": older}, ring_bytes("ring", 1))
+    tracing.load()
+    tracing.close()
+
+
 def _openssl() -> str:
     """The library that this very Python speaks TLS with."""
     assert ssl.OPENSSL_VERSION

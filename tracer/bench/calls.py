@@ -30,7 +30,7 @@ SYSCOUNT = Budget("time / BCC syscount -L", "the same in units of what BCC's too
 _OPTIONS = {"full": (), "summary": ("--summary",), "counts": ("--counts",)}
 
 
-def added_time(lab: Lab, image: dict[str, Any], rounds: int, calls: int, told: Callable[[str], None]) -> list[Row]:
+def added_time(lab: Lab, rounds: int, calls: int, told: Callable[[str], None]) -> list[Row]:
     """One row for each mode, and the comparison. Each round has all of them in turn, on one target of its own."""
     syscount = shutil.which("syscount-bpfcc") or shutil.which("syscount")
     trouble = "" if syscount else "not installed: apt install bpfcc-tools"
@@ -44,7 +44,7 @@ def added_time(lab: Lab, image: dict[str, Any], rounds: int, calls: int, told: C
                 with tracing:
                     return float(storm.round())
 
-            times = {"none": ns(nullcontext()), "empty": ns(empty_probes(image))}
+            times = {"none": ns(nullcontext()), "empty": ns(empty_probes())}
             for mode in ("counts", "summary", "full"):
                 times[mode] = ns(lab.attached(storm.pid, *_OPTIONS[mode]))
             if syscount and not trouble:

@@ -5,23 +5,23 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
 
 from tracer.kernel.loading import attach_one, refusal
+from tracer.kernel.probes import TRACEPOINTS
 from tracer.kernel.trying import LEAVE, instructions, load_one
 
 __all__ = ("empty_probes",)
 
 
 @contextmanager
-def empty_probes(image: dict[str, Any]) -> Iterator[None]:
-    """Within it both are attached. The ids of the tracepoints are taken from ``image``. Raises HostError."""
+def empty_probes() -> Iterator[None]:
+    """Within it both are attached. Raises HostError."""
     with ExitStack() as stack:
         try:
             for probe in ("on_sys_exit", "on_sys_enter"):
-                program = load_one("empty", instructions(*LEAVE), image["places"][probe])
+                program = load_one("empty", instructions(*LEAVE))
                 stack.callback(os.close, program)
-                stack.callback(os.close, attach_one(program))
+                stack.callback(os.close, attach_one(program, TRACEPOINTS[probe]))
         except OSError as error:
             raise refusal(error, "load an empty probe") from error
         yield

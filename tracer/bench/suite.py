@@ -52,11 +52,10 @@ def measure(effort: Effort, told: Callable[[str], None]) -> list[Row]:
     """
     told("compiling")
     with lab() as here:
-        for mode in ("summary", "counts"):
+        for mode in ("full", "summary", "counts"):
             image(mode, "ring")  # no round is to wait for a compiler
-        probes = image("full", "ring")[0]
         rows: list[Row] = []
-        for budgets, run in _parts(here, probes, effort, told):
+        for budgets, run in _parts(here, effort, told):
             try:
                 rows += run()
             except HostError:
@@ -76,11 +75,11 @@ def measure_one(words: Sequence[str], effort: Effort, told: Callable[[str], None
         return [added, warm_start(here, effort.starts)]
 
 
-def _parts(here: Lab, probes: dict[str, Any], effort: Effort, told: Callable[[str], None]) -> Iterator[_Part]:
+def _parts(here: Lab, effort: Effort, told: Callable[[str], None]) -> Iterator[_Part]:
     """What is measured together, and the rows that are lost when it fails."""
     for budget in (COMPILE, PYTHON, FIND):
         yield (budget,), partial(_one, overhead, here, budget, effort.pairs, told)
-    yield (*BUDGETS.values(), SYSCOUNT), partial(added_time, here, probes, effort.call_rounds, effort.calls, told)
+    yield (*BUDGETS.values(), SYSCOUNT), partial(added_time, here, effort.call_rounds, effort.calls, told)
     for kind, both in CALLS.items():
         yield both, partial(tls_calls, here, kind, effort.call_rounds, effort.calls // 20, told)
     for budget in (GIGABIT, DOWNLOAD):

@@ -25,7 +25,7 @@ from tracer.target.rights import can_trace
 __all__ = ("abilities",)
 
 _BTF = Capability("type information (BTF)", "finds the kernel's structures, without its headers")
-_PROGRAM = Capability("typed tracepoints", "the probes: at system calls, forks, execs and exits")
+_PROGRAM = Capability("raw tracepoints", "the probes: at system calls, forks, execs and exits")
 _MEMORY = Capability("reading kernel memory", "names and arguments of programs")
 _MACHINE_CODE = Capability("BPF as machine code", "probes that cost next to nothing", required=False)
 _STORAGE = Capability("task storage", "marks the first process whatever pid namespace the tracer is in", required=False)
@@ -48,7 +48,7 @@ def abilities() -> list[Check]:
         return [_BTF.missing(error.message, error.remedy), *(ability.untested("needs type information", error.remedy) for ability in rest)]
     size = f"{os.stat(VMLINUX).st_size / 1e6:.1f} MB"
     with ExitStack() as stack:
-        checks = [_BTF.found(f"{VMLINUX}, {size}"), *_programs(btf, stack), *_maps(btf, stack)]
+        checks = [_BTF.found(f"{VMLINUX}, {size}"), *_programs(stack), *_maps(stack)]
         return [*checks, _try(_UPROBES, _uprobes, "a kernel with CONFIG_UPROBE_EVENTS has them"), _try(_TASKS, lambda: _census(btf, stack), _OLD)]
 
 
@@ -65,14 +65,14 @@ def _try(ability: Capability, use: Callable[[], str], remedy: str) -> Check:
         return ability.missing(f"the kernel answers: {os.strerror(error.errno or 0)}", remedy)
 
 
-def _programs(btf: KernelBtf, stack: ExitStack) -> list[Check]:
+def _programs(stack: ExitStack) -> list[Check]:
     def loaded(code: bytes) -> int:
-        program = load_one("doctor", code, _id(btf.tracepoint("sys_enter"), "tracepoint sys_enter"))
+        program = load_one("doctor", code)
         stack.callback(os.close, program)
         return program
 
     def attached() -> str:
-        os.close(attach_one(loaded(instructions(*LEAVE))))
+        os.close(attach_one(loaded(instructions(*LEAVE)), "sys_enter"))
         return "loaded and attached to sys_enter"
 
     def readable() -> str:
@@ -87,7 +87,7 @@ def _programs(btf: KernelBtf, stack: ExitStack) -> list[Check]:
     return [_try(_PROGRAM, attached, _OLD), _try(_MEMORY, readable, _OLD), _try(_MACHINE_CODE, compiled, _OLD)]
 
 
-def _maps(btf: KernelBtf, stack: ExitStack) -> list[Check]:
+def _maps(stack: ExitStack) -> list[Check]:
     cpus = possible_cpus()
     sizes = {name: ring_bytes(name, None) for name in ("ring", "perf")}
 
@@ -97,9 +97,8 @@ def _maps(btf: KernelBtf, stack: ExitStack) -> list[Check]:
         return found
 
     def storage() -> str:
-        program_id = _id(btf.tracepoint("sys_enter"), "tracepoint sys_enter")
-        os.close(load_one("doctor", instructions(*LEAVE), program_id))  # says so when it is rights that are missing
-        if not probe_features(program_id, made(MapId.MARKS).fd)["task_storage"]:
+        os.close(load_one("doctor", instructions(*LEAVE)))  # says so when it is rights that are missing
+        if not probe_features(made(MapId.MARKS).fd)["task_storage"]:
             raise HostError("not for programs of this kind: a hash by thread id stands in", _OLD)
         return "works"
 
@@ -131,7 +130,7 @@ def _uprobes() -> str:
 
 
 def _census(btf: KernelBtf, stack: ExitStack) -> str:
-    program = load_one("doctor", instructions(*LEAVE), _id(btf.function("bpf_iter_task"), "iterator bpf_iter_task"), iterator=True)
+    program = load_one("doctor", instructions(*LEAVE), _id(btf.function("bpf_iter_task"), "iterator bpf_iter_task"))
     stack.callback(os.close, program)
     read_census(program)
     return "walked over all tasks"

@@ -8,10 +8,11 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping, Sequence
 
-__all__ = ("blanks", "filled")
+__all__ = ("blanks", "calling", "filled")
 
 _WIDE = 0x18  # ld_imm64, an instruction of 16 bytes: its number is 4 bytes at 4 and 4 bytes at 12
 _MAP_FD = 1  # BPF_PSEUDO_MAP_FD, the source register of one that names a map
+_CALL, _KFUNC_CALL = 0x85, 2  # BPF_PSEUDO_KFUNC_CALL, the source register of a call of one of the kernel's functions
 _HALVES = struct.Struct("<I4xI")
 _GIVEN = 0x65627472616365AB  # the number in whose place another one is put (bpf/tls.c)
 
@@ -28,6 +29,15 @@ def blanks(code: bytes) -> tuple[list[int], list[int]]:
             at += 8
         at += 8
     return maps, numbers
+
+
+def calling(code: bytes, function: int) -> bytes:
+    """The code with calls of a kernel function, by its BTF id, where the compiler has put calls of a helper of that number."""
+    ready, call = bytearray(code), struct.pack("<BBhi", _CALL, 0, 0, function)
+    for at in range(0, len(code), 8):
+        if code.startswith(call, at):
+            ready[at + 1] = _KFUNC_CALL << 4
+    return bytes(ready)
 
 
 def filled(code: bytes, places: Sequence[Sequence[int]], fds: Mapping[int, int], given: int = 0) -> bytes:

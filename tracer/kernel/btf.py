@@ -102,14 +102,18 @@ class KernelBtf:
         """Id of a kernel function, for instance of a BPF iterator (bpf_iter_task)."""
         return self._id(_FUNC, name)
 
+    def structure(self, name: str) -> int | None:
+        """Id of ``struct name``."""
+        return self._id(_STRUCT, name)
+
     def size(self, structure: str) -> int | None:
         """Bytes of ``struct structure``; None where this kernel has no such structure."""
-        found = self._id(_STRUCT, structure)
+        found = self.structure(structure)
         return None if found is None else self._header(found)[2]
 
     def field(self, structure: str, path: str) -> Field:
         """Where ``path`` (dotted) lies in ``struct structure``. Raises KernelTooOld where this kernel has no such field."""
-        here = self._id(_STRUCT, structure)
+        here = self.structure(structure)
         offset = 0
         for part in path.split("."):
             found = self._member(here, part) if here is not None else None

@@ -15,14 +15,15 @@ from collections.abc import Callable
 from typing import Any
 
 from tracer.errors import EbtraceError, HostError, KernelTooOld
+from tracer.kernel.blanks import calling
 from tracer.kernel.btf import KernelBtf
 from tracer.kernel.compile import Compilation
 from tracer.kernel.loading import refusal
 from tracer.kernel.maps import create, map_plans, rows_of_cpu
-from tracer.kernel.probes import CENSUS, ITERATORS, OPTIONAL, TAILS, TRACEPOINTS, TYPED, UNFINISHED, UPROBES
+from tracer.kernel.probes import CENSUS, ITERATORS, OPTIONAL, TAILS, TRACEPOINTS, UNFINISHED, UPROBES
 from tracer.kernel.shapes import shapes
 from tracer.kernel.sys import arch, possible_cpus
-from tracer.kernel.trying import probe_features
+from tracer.kernel.trying import may_cast, probe_features
 from tracer.kernel.uprobes import uprobe_multi_works, uretprobes_are_safe
 from tracer.records import LANES, MapId
 
@@ -35,8 +36,8 @@ _URING = {"on_uring_submit", "on_uring_refused", "on_uring_complete"}
 _ARCHES = {"x86_64": "ARCH_X86_64", "aarch64": "ARCH_ARM64"}
 
 
-def flags(mode: str, transport: str, features: dict[str, bool], cpus: int) -> list[str]:
-    """The compiler's -D flags: all that differs from one image to another."""
+def flags(mode: str, transport: str, features: dict[str, bool], cpus: int, cast: tuple[int, int] = (0, 0)) -> list[str]:
+    """The compiler's -D flags: all that differs from one image to another. ``cast``: BTF ids of bpf_rdonly_cast and struct pt_regs, or zeros."""
     values = {
         _ARCHES[arch()]: 1,
         "CPUS": cpus,
@@ -44,6 +45,8 @@ def flags(mode: str, transport: str, features: dict[str, bool], cpus: int) -> li
         "PAGE_BYTES": os.sysconf("SC_PAGE_SIZE"),
         "TASK_STORAGE": int(features["task_storage"]),
         "HAVE_TASK_REGS": int(features["task_regs"]),
+        "CAST": cast[0],
+        "CAST_TO": cast[1],
         "MAY_GOTO": int(features["may_goto"]),
         "TRANSPORT_PERF": int(transport == "perf"),
         "DETAIL": int(mode == "full"),
@@ -56,8 +59,7 @@ def flags(mode: str, transport: str, features: dict[str, bool], cpus: int) -> li
 
 
 def _features(btf: KernelBtf, cpus: int) -> dict[str, bool]:
-    sys_enter = btf.tracepoint("sys_enter")
-    if sys_enter is None:
+    if btf.tracepoint("sys_enter") is None:
         raise HostError("this kernel has no sys_enter tracepoint", "ebtrace needs CONFIG_HAVE_SYSCALL_TRACEPOINTS and Linux 5.8 or later")
     plans = map_plans(cpus, task_storage=True, perf=False, ring_bytes=dict.fromkeys(LANES, 4096))
     with contextlib.ExitStack() as stack:
@@ -72,7 +74,13 @@ def _features(btf: KernelBtf, cpus: int) -> dict[str, bool]:
             return fd
 
         ring = works(MapId.LIFECYCLE) is not None
-        return probe_features(sys_enter, works(MapId.MARKS)) | {"ring": ring}
+        return probe_features(works(MapId.MARKS)) | {"ring": ring}
+
+
+def _cast(btf: KernelBtf) -> tuple[int, int]:
+    """BTF ids of the function that makes typed pointers of numbers (Linux 6.2), and of what it is to make of them; zeros if it may not be called."""
+    ids = btf.function("bpf_rdonly_cast") or 0, btf.structure("pt_regs") or 0
+    return ids if all(ids) and may_cast(*ids) else (0, 0)
 
 
 def _uring(btf: KernelBtf) -> bool:
@@ -99,12 +107,10 @@ def _beside(question: Callable[[], bool]) -> Callable[[], bool]:
 
 
 def _place(btf: KernelBtf, name: str) -> int | str | None:
-    """Where a program goes: the BTF id of an iterator's function, or of a tracepoint whose arguments have types, else the tracepoint's name."""
+    """Where a program goes: the BTF id of an iterator's function, or a tracepoint's name; "": behind another program."""
     if name in ITERATORS:
         return btf.function(ITERATORS[name])
-    point = TAILS[name].point if name in TAILS else (TRACEPOINTS | OPTIONAL)[name]
-    found = btf.first_tracepoint(point)
-    return btf.tracepoint(found) if found in TYPED else found
+    return "" if name in TAILS else btf.first_tracepoint((TRACEPOINTS | OPTIONAL)[name])
 
 
 def build(mode: str, transport: str) -> dict[str, Any]:
@@ -116,9 +122,10 @@ def build(mode: str, transport: str) -> dict[str, Any]:
     if transport == "ring" and not features["ring"]:
         transport = "perf"  # BPF ring buffers came with Linux 5.8
     features |= {"uring": _uring(btf), "uring_cqe": btf.arguments("io_uring_complete") == _BY_CQE, "uprobe_multi": probing()}
-    running.begin(flags(mode, transport, features, cpus), shapes(btf, arch()))
+    cast = _cast(btf)
+    running.begin(flags(mode, transport, features, cpus, cast), shapes(btf, arch()))
     features["uretprobes"] = uretprobes_are_safe(multi=features["uprobe_multi"])
-    programs = running.programs()
+    programs = {name: calling(code, cast[0]) if cast[0] else code for name, code in running.programs().items()}
     places = {name: _place(btf, name) for name in programs.keys() - UPROBES}
     if btf.arguments(OPTIONAL["on_uring_refused"]) != _REFUSED and "on_uring_refused" in places:
         places["on_uring_refused"] = None

@@ -20,7 +20,7 @@ __all__ = ("Compilation", "bcc_module")
 
 _SOURCES = pathlib.Path(__file__).resolve().parent.parent.parent / "bpf"
 # About the same work each; process.c and census.c use what syscalls.c defines.
-_PARTS = (("syscalls.c", "process.c", "census.c", "streams.c", "payload.c"), ("tls.c", "uring.c", "sockets.c"))
+_PARTS = (("syscalls.c", "process.c", "census.c", "streams.c", "payload.c", "passing.c"), ("tls.c", "uring.c", "sockets.c"))
 
 
 # BCC runs all of LLVM's passes over what clang gives it, so clang need not; and nobody reads the debug information.

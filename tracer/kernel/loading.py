@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 
 from tracer.errors import HostError, PermissionMissing
-from tracer.kernel.probes import ITERATORS, OPTIONAL, TRACEPOINTS
+from tracer.kernel.probes import OPTIONAL, TRACEPOINTS
 from tracer.kernel.sys import bpf, buffer
 
 TYPE_CHECKING = False
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     _T = TypeVar("_T")
 
 __all__ = (
-    "BTF_TP", "ITER", "attach", "attach_one", "jited", "load", "load_uprobe", "on_two_threads", "prog_load", "read_census", "recursion_misses",
-    "refusal",
+    "ITER", "RAW_TRACEPOINT", "attach", "attach_one", "jited", "load", "load_uprobe", "on_two_threads", "prog_load", "read_census",
+    "recursion_misses", "refusal",
 )
 
 _PROG_LOAD, _RAW_TRACEPOINT_OPEN, _OBJ_INFO, _LINK_CREATE, _ITER_CREATE = 5, 17, 15, 28, 33
-_RAW_TRACEPOINT, _TRACING, BTF_TP, ITER = 17, 26, 23, 28  # BPF_PROG_TYPE_*; attach types BPF_TRACE_RAW_TP, BPF_TRACE_ITER
+RAW_TRACEPOINT, _TRACING, ITER = 17, 26, 28  # BPF_PROG_TYPE_*; attach type BPF_TRACE_ITER
 _KPROBE = 2  # BPF_PROG_TYPE_KPROBE: uprobes are of this type, too
 
 
@@ -43,7 +43,7 @@ def refusal(error: OSError, what: str) -> HostError:
     return HostError(f"the kernel refused to {what}: {os.strerror(error.errno or 0)}")
 
 
-def prog_load(name: str, code: bytes, btf_id: int, attach_type: int, log: tuple[int, int] = (0, 0), kind: int = _TRACING) -> int:
+def prog_load(name: str, code: bytes, btf_id: int = 0, attach_type: int = 0, log: tuple[int, int] = (0, 0), kind: int = _TRACING) -> int:
     """BPF_PROG_LOAD; a descriptor. ``log`` is size and address of memory for the verifier's messages. Raises OSError."""
     code_memory, code_at = buffer(code)
     license_memory, license_at = buffer(b"GPL\0")
@@ -95,7 +95,7 @@ def on_two_threads(work: Callable[[_T], object], items: Iterable[_T]) -> None:
 
 
 def load(programs: Mapping[str, bytes], places: Mapping[str, int | str]) -> dict[str, int]:
-    """Loads every probe; returns descriptors by probe name. ``places``: BTF ids, or names of tracepoints. Raises HostError.
+    """Loads every probe; returns descriptors by probe name. ``places``: BTF ids of iterators' functions, or names of tracepoints. Raises HostError.
 
     The verifier takes nearly all of the time to start, so two CPUs are used, and the longest programs come first.
     """
@@ -103,8 +103,8 @@ def load(programs: Mapping[str, bytes], places: Mapping[str, int | str]) -> dict
 
     def load_it(name: str) -> None:
         place, code = places[name], programs[name]
-        ready = (name, code, 0, 0) if isinstance(place, str) else (name, code, place, ITER if name in ITERATORS else BTF_TP)
-        kind = _RAW_TRACEPOINT if isinstance(place, str) else _TRACING
+        ready = (name, code, 0, 0) if isinstance(place, str) else (name, code, place, ITER)
+        kind = RAW_TRACEPOINT if isinstance(place, str) else _TRACING
         try:
             fds[name] = prog_load(*ready, kind=kind)
         except OSError as error:
@@ -129,13 +129,10 @@ def _why(ready: tuple[str, bytes, int, int], error: OSError, kind: int = _TRACIN
     return refusal(error, f"load the probe {ready[0]}")
 
 
-def attach_one(program: int, point: str = "") -> int:
-    """Attaches a loaded tracepoint program, to ``point`` if it was not loaded for one; closing the returned descriptor detaches it.
-
-    Raises OSError.
-    """
+def attach_one(program: int, point: str) -> int:
+    """Attaches a loaded program to a raw tracepoint; closing the returned descriptor detaches it. Raises OSError."""
     memory, at = buffer(point.encode() + b"\0")
-    link = bpf(_RAW_TRACEPOINT_OPEN, struct.pack("<QII", at if point else 0, program, 0))
+    link = bpf(_RAW_TRACEPOINT_OPEN, struct.pack("<QII", at, program, 0))
     del memory
     return link
 
@@ -146,7 +143,7 @@ def attach(programs: Mapping[str, int], places: Mapping[str, int | str]) -> list
     points = OPTIONAL | TRACEPOINTS  # a socket must be followed before the calls that make it are seen
     for name in [name for name in points if name in programs]:
         try:
-            links.append(attach_one(programs[name], place if isinstance(place := places[name], str) else ""))
+            links.append(attach_one(programs[name], str(places[name])))
         except OSError as error:
             for link in links:
                 os.close(link)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from tracer.records import MapId, Tail
+from tracer.records import Tail
 
-__all__ = (
-    "CENSUS", "Behind", "ITERATORS", "LATE", "OPTIONAL", "SOCKET_CENSUS", "TAILS", "TRACEPOINTS", "TWINS", "TYPED", "UNFINISHED", "UPROBES",
-    "WITHOUT",
-)
+__all__ = ("CENSUS", "ITERATORS", "LATE", "OPTIONAL", "SOCKET_CENSUS", "TAILS", "TRACEPOINTS", "TWINS", "UNFINISHED", "UPROBES", "WITHOUT")
 
 # Attach order: a process must be followed before its calls are counted.
 TRACEPOINTS = {
@@ -26,9 +23,6 @@ _TCP = {
 }
 # What runs in interrupts, too, is there twice: no program is entered while it is running on the same CPU, but the other one is (bpf/sockets.c).
 TWINS = {name: f"{name}_within" for name in _TCP}
-# The arguments of these have types, which makes reading them fast; but then the verifier searches the kernel's type names, twice, for half
-# a millisecond a program.
-TYPED = ("sys_enter", "sys_exit")
 # What a kernel may lack, and a session then does without; image["missing"] says so.
 OPTIONAL = {
     **_TCP,
@@ -48,26 +42,23 @@ WITHOUT = {
 }
 
 
-class Behind:
-    """Where a program lies that another goes on to by a tail call; both are of the same tracepoint. ``programs`` is a program array."""
-
-    __slots__ = ("places", "point", "programs")
-
-    def __init__(self, point: str, programs: MapId, places: tuple[int, ...]) -> None:
-        self.point, self.programs, self.places = point, programs, places
-
-
+# Programs that another goes on to by a tail call, and their places in MAP_TAILS
 TAILS = {
-    "on_socket": Behind("sys_exit", MapId.TAILS, (Tail.SOCKET, Tail.ACCEPT, Tail.PASSED)),
-    "on_message": Behind("sys_exit", MapId.TAILS, (Tail.MESSAGE,)),
-    "on_handed": Behind("sys_exit", MapId.TAILS, (Tail.HANDED,)),
-    "on_data": Behind("sys_exit", MapId.TAILS, (Tail.DATA,)),
-    "on_stream": Behind("sys_exit", MapId.TAILS, (Tail.STREAM,)),
-    "on_plain": Behind("sys_exit", MapId.TAILS, (Tail.PLAIN,)),
-    "on_wire": Behind("sys_exit", MapId.TAILS, (Tail.WIRE,)),
-    "on_mapped": Behind("sys_exit", MapId.TAILS, (Tail.MAPPED,)),
-    "on_copied": Behind("sys_exit", MapId.TAILS, (Tail.COPIED,)),
-    "on_uring_socket": Behind("io_uring_complete", MapId.URING_TAILS, (0,)),
+    "on_slots": (Tail.SLOTS,),
+    "on_socket": (Tail.SOCKET, Tail.ACCEPT, Tail.PASSED),
+    "on_message": (Tail.MESSAGE,),
+    "on_handed": (Tail.HANDED,),
+    "on_data": (Tail.DATA,),
+    "on_one": (Tail.ONE,),
+    "on_stream": (Tail.STREAM,),
+    "on_plain": (Tail.PLAIN,),
+    "on_wire": (Tail.WIRE,),
+    "on_mapped": (Tail.MAPPED,),
+    "on_copied": (Tail.COPIED,),
+    "on_described": (Tail.DESCRIBED,),
+    "on_unix": (Tail.UNIX,),
+    "on_tcp": (Tail.TCP,),
+    "on_uring_socket": (Tail.OPERATED,),
 }
 UPROBES = frozenset(("on_tls_enter", "on_tls_return", "on_go_return", "on_tls_more", "on_tls_free"))
 CENSUS, UNFINISHED, SOCKET_CENSUS = "on_census", "on_unfinished", "on_socket_census"

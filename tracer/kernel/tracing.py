@@ -67,8 +67,8 @@ class Tracing:
         now = {name: self._code(name) for name in image["programs"] if name not in UPROBES and name not in LATE}
         self._programs = load(now, image["places"])
         for name in TAILS.keys() & self._programs.keys():
-            for place in TAILS[name].places:
-                self.maps[TAILS[name].programs].update(struct.pack("<I", place), struct.pack("<i", self._programs[name]))
+            for place in TAILS[name]:
+                self.maps[MapId.TAILS].update(struct.pack("<I", place), struct.pack("<i", self._programs[name]))
 
     def load_late(self) -> None:
         """Begins to load the programs that are needed later, on a thread."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import struct
 
-from tracer.kernel.loading import BTF_TP, ITER, prog_load
+from tracer.kernel.loading import ITER, RAW_TRACEPOINT, prog_load
 
-__all__ = ("LEAVE", "instructions", "load_one", "probe_features")
+__all__ = ("LEAVE", "instructions", "load_one", "may_cast", "probe_features")
 
 
-def load_one(name: str, code: bytes, btf_id: int, *, iterator: bool = False) -> int:
-    """Loads one program that uses no maps, for a BTF-typed tracepoint or an iterator. Raises OSError."""
-    return prog_load(name, code, btf_id, ITER if iterator else BTF_TP)
+def load_one(name: str, code: bytes, iterator: int = 0) -> int:
+    """Loads one program that uses no maps, for raw tracepoints or for an iterator, by the BTF id of its function. Raises OSError."""
+    return prog_load(name, code, iterator, ITER) if iterator else prog_load(name, code, kind=RAW_TRACEPOINT)
 
 
 def instructions(*parts: tuple[int, int, int]) -> bytes:
@@ -25,12 +25,23 @@ _CURRENT_TASK = ((0x85, 0, 158),)
 _MAY_GOTO = (0xE5, 0, 0)
 
 
-def probe_features(sys_enter_btf_id: int, storage_map: int | None) -> dict[str, bool]:
-    """Loads tiny programs to learn which helpers a tracing program may call here; nothing is attached."""
+def may_cast(function: int, structure: int) -> bool:
+    """Whether a probe may make a typed pointer of its first argument; both are BTF ids."""
+    # r1 = ((u64 *)ctx)[0]; r2 = structure; call function; r0 = *(u64 *)r0
+    code = instructions((0x79, 0x11, 0), (0xB7, 2, structure), (0x85, 0x20, function), (0x79, 0x00, 0), *LEAVE)
+    try:
+        os.close(load_one("feature", code))
+    except OSError:
+        return False
+    return True
+
+
+def probe_features(storage_map: int | None) -> dict[str, bool]:
+    """Loads tiny programs to learn which helpers a probe may call here; nothing is attached."""
 
     def works(*parts: tuple[int, int, int]) -> bool:
         try:
-            os.close(prog_load("feature", instructions(*parts), sys_enter_btf_id, BTF_TP))
+            os.close(load_one("feature", instructions(*parts)))
         except OSError:
             return False
         return True
