@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tracer.kernel import image as module
-from tracer.kernel.blanks import blanks, filled
+from tracer.kernel.blanks import blanks, calling, filled
 from tracer.kernel.image import read_trusted, write_trusted
 
 VALUE = {"identity": "this kernel", "programs": {"on_exit": bytes(range(256))}, "blanks": {"on_exit": ((4, 20), [])}, "ns": 0.5, "none": None}
@@ -76,6 +76,16 @@ def wide(number: int, registers: int = 0x02) -> bytes:
     return struct.pack("<BBHI4xI", 0x18, registers, 0, number & 0xFFFFFFFF, number >> 32)
 
 
+def test_the_oldest_make_room_for_new_ones(path: str) -> None:
+    folder = Path(path).parent
+    write_trusted(str(folder / "kept.cost"), VALUE)
+    for age in range(7, 0, -1):
+        write_trusted(str(folder / f"{age}.image"), VALUE)
+        os.utime(folder / f"{age}.image", ns=(0, 10**18 - age))
+    write_trusted(str(folder / "new.image"), VALUE, 4)
+    assert sorted(os.listdir(folder)) == ["1.image", "2.image", "full.image", "kept.cost", "new.image"]
+
+
 def test_programs_are_filled_in() -> None:
     move = struct.pack("<BBhi", 0xB7, 0, 0, 0x18)
     inner = wide(0x1118 << 32 | 0x1118)  # a number, whatever it looks like
@@ -85,3 +95,11 @@ def test_programs_are_filled_in() -> None:
     ready = filled(code, places, {3: 1000, 7: 5}, 0x1122334455)
     assert ready == wide(5, 0x11) + move + inner + wide(0x1122334455) + wide(NUMBER + 1) + wide(1000, 0x12) + move
     assert filled(move, ((), ()), {}) == move
+
+
+def test_what_looks_like_a_helper_becomes_one_of_the_kernels_functions() -> None:
+    def call(source: int, number: int) -> bytes:
+        return struct.pack("<BBhi", 0x85, source << 4, 0, number)
+
+    wide = struct.pack("<BBhiBBhi", 0x18, 2, 0, 113, 0, 0, 0, 65504)
+    assert calling(wide + call(0, 65504) + call(0, 113) + call(0, 65504), 65504) == wide + call(2, 65504) + call(0, 113) + call(2, 65504)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ("cache_folder", "cached", "image", "read_trusted", "write_trusted")
 
+_MOST = 20  # files of one kind: for each mode and transport, of this kernel and some before it
 _BEGIN = zlib.crc32(str(sys.implementation.cache_tag).encode())  # of each checksum: marshal's format is that of a version of Python
 
 
@@ -100,14 +101,19 @@ def read_trusted(path: str, identity: str) -> dict[str, Any] | None:
     return found if isinstance(found, dict) and found.get("identity") == identity else None
 
 
-def write_trusted(path: str, value: dict[str, Any]) -> None:
-    """Best effort: on a read-only system every start compiles anew, and works. ``value`` is of Python's own plain types."""
+def write_trusted(path: str, value: dict[str, Any], most: int = _MOST) -> None:
+    """Best effort: on a read-only system every start compiles anew, and works. ``value`` is of Python's own plain types.
+
+    Of files that end alike there are ``most`` afterwards: the oldest, of kernels and programs that newer ones have replaced, make room.
+    """
     data = marshal.dumps(value)
     part = f"{path}.{os.getpid()}"
+    folder = os.path.dirname(path)
     try:
-        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-        if not _trusted(os.path.dirname(path), folder=True):
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        if not _trusted(folder, folder=True):
             return
+        _make_room(folder, os.path.splitext(path)[1], most - 1)
         fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         with os.fdopen(fd, "wb") as file:
             file.write(zlib.crc32(data, _BEGIN).to_bytes(4, "little") + data)
@@ -115,6 +121,16 @@ def write_trusted(path: str, value: dict[str, Any]) -> None:
     except OSError:
         if os.path.lexists(part):
             os.unlink(part)
+
+
+def _make_room(folder: str, ending: str, most: int) -> None:
+    try:
+        with os.scandir(folder) as entries:
+            files = sorted((entry.stat(follow_symlinks=False).st_mtime_ns, entry.path) for entry in entries if entry.name.endswith(ending))
+        for _, path in files[: max(0, len(files) - most)]:
+            os.unlink(path)
+    except FileNotFoundError:
+        return  # another tracer makes room, too
 
 
 def _compile(mode: str, transport: str) -> dict[str, Any]:

@@ -45,8 +45,7 @@ def keep(fd: int, what: Found, folder: str | None = None) -> None:
     place = _place(fd, folder)
     if place:
         path, identity = place
-        _make_room(os.path.dirname(path))
-        write_trusted(path, {"identity": identity, "found": what.packed()})
+        write_trusted(path, {"identity": identity, "found": what.packed()}, _KEPT)
 
 
 def _place(fd: int, folder: str | None) -> tuple[str, str] | None:
@@ -57,14 +56,3 @@ def _place(fd: int, folder: str | None) -> tuple[str, str] | None:
         return None
     identity = repr((_FORM, build_id, stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns))
     return os.path.join(folder or cache_folder(), f"{build_id[:16]}-{zlib.crc32(identity.encode()):08x}.tls"), identity
-
-
-def _make_room(folder: str) -> None:
-    """The oldest go when there are too many: programs are replaced by newer ones all the time."""
-    try:
-        with os.scandir(folder) as entries:
-            files = sorted((entry.stat(follow_symlinks=False).st_mtime_ns, entry.path) for entry in entries if entry.name.endswith(".tls"))
-        for _, path in files[: len(files) - _KEPT + 1 if len(files) >= _KEPT else 0]:
-            os.unlink(path)
-    except OSError:
-        pass
