@@ -1,7 +1,9 @@
 """The Unix socket between the front (the user's side) and the worker (the privileged side) of one ebtrace.
 
-Messages are JSON objects, one per line, in both directions; a file descriptor may travel with one. On the wire such a
-message says ``"fd": true`` and carries the descriptor as SCM_RIGHTS; the receiver finds the number of its own copy there.
+Messages are maps of plain data, each behind its length (4 bytes, little-endian), in both directions. Between processes of one user they
+are as `marshal` has them, which costs nothing to load; what comes from another user, through sudo, must not be believed like that, and is
+JSON. A file descriptor may travel with a message. On the wire it says ``"fd": true`` then, and carries the descriptor as SCM_RIGHTS; the
+receiver finds the number of its own copy there.
 
     front -> worker   {"do": "start", "pid": .., "pids": [..], "mode": .., .., "fd": session file}, {"do": "stop", "exit_status": ..}
     worker -> front   {"is": "live"}, {"is": "progress", ..}, {"is": "ended"}, {"is": "done", ..}, {"is": "failed", ..}
@@ -11,10 +13,9 @@ A socket that ends tells each side that the other has died. `detach` and `join` 
 
 from __future__ import annotations
 
-import json
+import marshal
 import os
 import select
-import signal
 import sys
 import time
 from _socket import (  # not socket: to load what surrounds it there would keep the target waiting
@@ -28,6 +29,7 @@ from _socket import (  # not socket: to load what surrounds it there would keep 
     socket,
 )
 
+from tracer.bare import signal
 from tracer.errors import EbtraceError
 
 TYPE_CHECKING = False
@@ -39,6 +41,7 @@ __all__ = ("Link", "Message", "detach", "failure", "join", "peer")
 Message = dict[str, "Any"]
 
 _CHUNK = 65536
+_LENGTH_BYTES = 4
 _FD_BYTES = 4
 _MAX_FDS = 4  # room for the descriptors of several messages read at once; today only "start" carries one
 
@@ -48,6 +51,7 @@ class Link:
 
     def __init__(self, connection: socket) -> None:
         self._socket = connection
+        self._trusted = peer(connection)[1] == os.geteuid()
         self._buffer = b""
         self._fds: list[int] = []
         self._messages: list[Message] = []
@@ -69,12 +73,13 @@ class Link:
             return True
         if fd is not None:
             message = {**message, "fd": True}
-        line = json.dumps(message, separators=(",", ":")).encode() + b"\n"
+        packed = self._pack(message)
+        packed = len(packed).to_bytes(_LENGTH_BYTES, "little") + packed
         try:
             if fd is not None:
                 rights = [(SOL_SOCKET, SCM_RIGHTS, fd.to_bytes(_FD_BYTES, sys.byteorder))]
-                line = line[self._socket.sendmsg([line], rights):]
-            self._socket.sendall(line)
+                packed = packed[self._socket.sendmsg([packed], rights):]
+            self._socket.sendall(packed)
         except (BrokenPipeError, ConnectionResetError):
             return False  # reading on tells what it said before it died, and then sets `ended`
         return True
@@ -103,6 +108,23 @@ class Link:
         self._socket.close()
         self.ended = True
 
+    def _pack(self, message: Message) -> bytes:
+        if self._trusted:
+            return marshal.dumps(message)
+        import json
+
+        return json.dumps(message).encode()
+
+    def _unpack(self, packed: bytes) -> Message:
+        message: Message
+        if self._trusted:
+            message = marshal.loads(packed)
+        else:
+            import json
+
+            message = json.loads(packed)
+        return message
+
     def _read(self) -> bool:
         """Takes in what is there. True when there may be more."""
         try:
@@ -118,9 +140,12 @@ class Link:
         if not data:
             self.ended = True
             return False
-        *lines, self._buffer = (self._buffer + data).split(b"\n")
-        for line in lines:
-            message = json.loads(line)
+        self._buffer += data
+        while len(self._buffer) >= _LENGTH_BYTES:
+            end = _LENGTH_BYTES + int.from_bytes(self._buffer[:_LENGTH_BYTES], "little")
+            if len(self._buffer) < end:
+                break
+            message, self._buffer = self._unpack(self._buffer[_LENGTH_BYTES:end]), self._buffer[end:]
             if message.get("fd") is True:  # descriptors arrive with the first byte of their message, so in order
                 message["fd"] = self._fds.pop(0)
             self._messages.append(message)

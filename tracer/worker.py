@@ -8,13 +8,13 @@ it loads only what it takes to get there; the rest is tracer/stream/trace.py.
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import time
 from _socket import socket
 from collections.abc import Callable
 from functools import partial
 
+from tracer.bare import signal
 from tracer.errors import EbtraceError
 from tracer.fork import fork
 from tracer.kernel.early import USUAL, Loaded, load_early

@@ -47,7 +47,8 @@ def test_a_trace_does_without_click(words: list[str], tmp_path: Path) -> None:
                      "def start(): print(*sys.modules.keys() - before); raise SystemExit(0)\n"
                      f"main({words!r}, prepare=lambda: start)")
     assert "tracer.commands._tracing" in loaded
-    heavy = {"click", "contextlib", "gettext", "importlib", "inspect", "locale", "shlex", "socket", "threading", "typing", "warnings"}
+    heavy = {"click", "contextlib", "gettext", "importlib", "inspect", "locale", "shlex", "socket", "threading", "typing",
+             "warnings", "re", "enum", "json"}
     assert not heavy & set(loaded)
 
 

@@ -1,5 +1,6 @@
 """tracer/link.py: messages, descriptors and the other side's death."""
 
+import marshal
 import os
 import socket
 import subprocess
@@ -12,8 +13,11 @@ import pytest
 from tracer.link import Link, peer
 
 
-@pytest.fixture
-def ends():
+@pytest.fixture(params=["of one user", "of another"])
+def ends(request, monkeypatch):
+    if request.param == "of another":
+        monkeypatch.setattr("tracer.link.peer", lambda connection: (1, os.geteuid() + 1))
+        monkeypatch.setattr("tracer.link.marshal", None)
     ours, theirs = (Link(end) for end in socket.socketpair())
     yield ours, theirs
     ours.close()
@@ -33,11 +37,14 @@ def test_a_message_in_pieces_is_one_message():
     raw, end = socket.socketpair()
     with raw:
         link = Link(end)
-        raw.sendall(b'{"a": 1}\n{"b"')
+        first, second = (len(packed).to_bytes(4, "little") + packed for packed in map(marshal.dumps, ({"a": 1}, {"b": 2})))
+        raw.sendall(first + second[:2])
         assert link.wait(5) == {"a": 1}
         assert link.wait(0.01) is None
         assert not link.ended
-        raw.sendall(b": 2}\n")
+        for part in second[2:6], second[6:]:
+            assert not link.poll()
+            raw.sendall(part)
         assert link.wait(5) == {"b": 2}
         link.close()
 

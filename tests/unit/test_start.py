@@ -10,7 +10,8 @@ import pytest
 # As tracer/commands/_fork.py and tracer/kernel/early.py load it
 _WORKER = "import tracer.commands, tracer.kernel.early, tracer.commands._live, tracer.worker"
 _WATCH = "import tracer.commands, tracer.kernel.early, tracer.tls.life"
-_SLOW = {"typing", "dataclasses", "inspect", "subprocess", "socket", "logging", "uuid", "datetime", "numpy", "msgpack", "psutil", "zstandard"}
+_SLOW = {"typing", "dataclasses", "inspect", "subprocess", "socket", "logging", "uuid", "datetime", "re", "enum", "json",
+         "numpy", "msgpack", "psutil", "zstandard"}
 
 
 @pytest.mark.parametrize("start", [_WORKER, _WATCH], ids=["the worker", "the watch"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 
 from tracer.fork import fork
+from tracer.link import Link
 from tracer.stream.watching import WatchLink
 
 LAST = {"is": "last", "images": [{"path": "/lib/libssl.so.3"}], "delivered": 7, "problems": ["one thing"], "usage": {"cpu_s": 0.5}}
@@ -28,10 +28,12 @@ def reaped() -> Iterator[None]:
 def watch(*messages: dict[str, Any], hears: int) -> WatchLink:
     """A process that waits for ``hears`` messages, says these, and ends."""
     def live(connection: int) -> int:
-        with socket.socket(fileno=connection) as link, link.makefile("rb") as lines:
-            for _ in range(hears):
-                lines.readline()
-            link.sendall(b"".join(json.dumps(message).encode() + b"\n" for message in messages))
+        link = Link(socket.socket(fileno=connection))
+        for _ in range(hears):
+            link.wait()
+        for message in messages:
+            link.send(message)
+        link.close()
         return 0
 
     pid, connection = fork(live)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import _socket
 import os
 import select
-import signal
 import sys
 import time
 from collections.abc import Callable
 from functools import partial
 
+from tracer.bare import signal
 from tracer.commands._live import live
 from tracer.errors import PermissionMissing
 from tracer.fork import fork
@@ -45,7 +45,9 @@ class Worker:
         status = os.waitpid(self.pid, 0)[1]
         self.child = False
         if os.WIFSIGNALED(status):
-            return f"was killed by {signal.Signals(os.WTERMSIG(status)).name}"
+            from signal import Signals
+
+            return f"was killed by {Signals(os.WTERMSIG(status)).name}"
         return f"ended with status {os.WEXITSTATUS(status)}" if status else ""
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from tracer.commands._settings import Settings
@@ -74,10 +73,10 @@ def _follow(tracer: Tracer, watch: Watch, line: ProgressLine) -> None:
 def _pids(words: Sequence[str]) -> list[int]:
     """The numbers of all -p options; like strace, one may hold several: -p "$(pidof NAME)", -p 1,2."""
     pids: list[int] = []
-    for word in re.split(r"[\s,]+", " ".join(words).strip()):
-        if word and not (word.isascii() and word.isdigit()):
+    for word in " ".join(words).replace(",", " ").split():
+        if not (word.isascii() and word.isdigit()):
             raise UsageError(f"-p takes process ids, not {word!r}")
-        if word and int(word) not in pids:
+        if int(word) not in pids:
             pids.append(int(word))
     if not pids:
         raise UsageError("no process is given", "give one: ebtrace -p PID")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
-import signal
 from collections.abc import Sequence
 
+from tracer.bare import signal
 from tracer.commands._settings import Settings
 from tracer.commands._tracing import Output, Tracer, report_ready
 from tracer.commands._workers import StartWorker

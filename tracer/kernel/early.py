@@ -7,7 +7,6 @@ import sys
 import threading
 from collections.abc import Callable
 
-import tracer.link  # noqa: F401  # before the watch is forked, which needs it, too: JSON takes 5 ms to load
 from tracer.errors import EbtraceError
 from tracer.fork import fork
 from tracer.kernel.image import cached

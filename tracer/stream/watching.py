@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import signal
 from _socket import socket
 from collections.abc import Callable
 
+from tracer.bare import signal
 from tracer.link import Link
 
 TYPE_CHECKING = False

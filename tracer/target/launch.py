@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import errno
 import os
-import signal
 import stat
 from collections.abc import Mapping, Sequence, Set
 
+from tracer.bare import signal
 from tracer.errors import TargetError
 from tracer.target.privilege import Identity, assume
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import fcntl
 import os
-import signal
 from collections.abc import Iterable
+
+from tracer.bare import signal
 
 __all__ = ("ASKING_TO_END", "FORWARDED", "Interrupted", "Watch", "from_terminal", "sent_by")
 
@@ -25,7 +26,9 @@ class Interrupted(Exception):
     """A signal asked the front to end before the target ran; ``status`` is what a shell would show."""
 
     def __init__(self, number: int) -> None:
-        super().__init__(f"ended by {signal.Signals(number).name}")
+        from signal import Signals
+
+        super().__init__(f"ended by {Signals(number).name}")
         self.status = 128 + number
 
 

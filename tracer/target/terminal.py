@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
+
+from tracer.bare import signal
 
 __all__ = ("ProgressLine", "foreground", "say", "suspend")
 

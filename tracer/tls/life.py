@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import gc
 import os
-import signal
 from _socket import socket
 from contextlib import suppress
 
+from tracer.bare import signal
 from tracer.kernel.perf import PerfStrings
 from tracer.kernel.ring import StringRing
 from tracer.kernel.tracing import Tracing
