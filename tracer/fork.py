@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 from _socket import socketpair  # not socket: what surrounds it there takes as long to load as an early fork saves
 from collections.abc import Callable
@@ -13,7 +12,6 @@ __all__ = ("fork",)
 def fork(live: Callable[[int], int]) -> tuple[int, int]:
     """Forks a process that does ``live`` with its end of a socket pair, and ends with that status; returns its pid and the other end."""
     ours, theirs = (end.detach() for end in socketpair())
-    gc.freeze()  # collections write to all they look at: without this no page would stay shared with the other process
     pid = os.fork()
     if pid:
         os.close(theirs)
