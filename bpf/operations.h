@@ -174,8 +174,9 @@ INLINE void uring_arguments(void *ctx, struct submission *w, struct io_kiocb *re
 		u->slots[0] = pair(COMMAND(w, io_socket)->domain, COMMAND(w, io_socket)->type);
 		u->slots[1] = pair(COMMAND(w, io_socket)->file_slot, COMMAND(w, io_socket)->protocol);
 	} else if (opcode == OP_CONNECT) {
-		w->texts[0] = POINTER(COMMAND(w, io_connect)->addr);
 		w->length = (u32)COMMAND(w, io_connect)->addr_len;
+		if (w->length)
+			w->texts[0] = POINTER(COMMAND(w, io_connect)->addr);
 	} else if (opcode == OP_OPENAT || opcode == OP_OPENAT2) {
 		u->slots[0] = pair(COMMAND(w, io_open)->dfd, COMMAND(w, io_open)->how_flags);
 		u->slots[2] = COMMAND(w, io_open)->file_slot;

@@ -10,7 +10,7 @@
 #include "plain.h"
 
 #define LOOKS 8                    /* calls after which a stream is given up that is neither HTTP nor TLS */
-#define STEPS 8                    /* pieces of a call in one run of a program, which then goes on to itself, some 25 times: the kernel allows 33 tail calls in all */
+#define STEPS 8                    /* pieces of a call in one run of a program, which then goes on to itself, some 25 times */
 #define HEAD_STEPS 8               /* the same for records of TLS: a head and a body each */
 #define RECORD_MOST 18432          /* RFC 8446, 5.2, and RFC 5246, 6.2.3: 2^14 bytes and what encryption may add */
 #define TLS_HEAD 5
