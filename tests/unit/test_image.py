@@ -8,8 +8,10 @@ import struct
 import zlib
 from pathlib import Path
 
+import msgpack
 import pytest
 
+from tracer.errors import HostError
 from tracer.kernel import image as module
 from tracer.kernel.blanks import blanks, calling, filled
 from tracer.kernel.image import read_trusted, write_trusted
@@ -103,3 +105,46 @@ def test_what_looks_like_a_helper_becomes_one_of_the_kernels_functions() -> None
 
     wide = struct.pack("<BBhiBBhi", 0x18, 2, 0, 113, 0, 0, 0, 65504)
     assert calling(wide + call(0, 65504) + call(0, 113) + call(0, 65504), 65504) == wide + call(2, 65504) + call(0, 113) + call(2, 65504)
+
+
+def _refuses(mode: str, transport: str, out: int) -> int:
+    os.system("echo clang says something")
+    os.write(2, b'{"message": "no type information", "remedy": "another kernel", "status": 3}\n')
+    return 3
+
+
+def _breaks(mode: str, transport: str, out: int) -> int:
+    raise RuntimeError("of its own")
+
+
+def _dies(mode: str, transport: str, out: int) -> int:
+    os.kill(os.getpid(), 9)
+    return 0
+
+
+@pytest.mark.parametrize(("main", "told"), [
+    (_refuses, ("clang says something\nno type information", "another kernel")),
+    (_breaks, ("compiling the probes failed: RuntimeError: of its own", None)),
+    (_dies, ("compiling the probes failed: the compiler ended without a word", None)),
+])
+def test_what_kept_the_compiler_is_told(main: object, told: tuple[str, str | None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("tracer.kernel.build.main", main)
+    monkeypatch.setattr(module, "cache_folder", lambda: str(tmp_path))
+    with pytest.raises(HostError) as refused:
+        module.image("full", "ring")
+    assert (refused.value.message, refused.value.remedy) == (told[0], told[1] or HostError.default_remedy)
+    assert os.listdir(tmp_path) == []
+
+
+def test_what_was_compiled_is_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def makes(mode: str, transport: str, out: int) -> int:
+        print("a library prints something")
+        os.write(out, msgpack.packb({"mode": mode, "transport": transport, "programs": {"on_exit": bytes(16)}}))
+        return 0
+
+    monkeypatch.setattr("tracer.kernel.build.main", makes)
+    monkeypatch.setattr(module, "cache_folder", lambda: str(tmp_path / "cache"))
+    first, again = module.image("full", "ring"), module.image("full", "ring")
+    assert (first[1], again[1]) == (False, True)
+    assert first[0] == again[0]
+    assert first[0]["programs"] == {"on_exit": bytes(16)}

@@ -1,7 +1,5 @@
-"""Makes the image of the probes for this kernel, in a process of its own, once for each kernel.
-
-Run as ``python -m tracer.kernel.build MODE TRANSPORT``; writes the image (msgpack) to standard output, or one JSON line with the
-failure to standard error and the exit status of its kind.
+"""Makes the image of the probes for this kernel, in a process of its own (tracer/kernel/image.py), once for each kernel: in msgpack, or one
+JSON line with the failure, and the exit status of its kind.
 """
 
 from __future__ import annotations
@@ -9,7 +7,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -138,21 +135,15 @@ def build(mode: str, transport: str) -> dict[str, Any]:
     return {"mode": mode, "transport": transport, "features": features, "programs": programs, "places": places, "cpus": cpus, "missing": missing}
 
 
-def main() -> int:
-    """Entry of the child process."""
+def main(mode: str, transport: str, out: int) -> int:
+    """Entry of the child process: writes the image to ``out``, or the failure to standard error; returns the exit status."""
     import msgpack
 
-    out = os.dup(1)
-    os.dup2(2, 1)  # whatever a library prints must not get into the image
     try:
-        image = msgpack.packb(build(sys.argv[1], sys.argv[2]))
+        image = msgpack.packb(build(mode, transport))
     except EbtraceError as error:
-        sys.stderr.write(json.dumps({"message": error.message, "remedy": error.remedy, "status": error.status}) + "\n")
+        os.write(2, (json.dumps({"message": error.message, "remedy": error.remedy, "status": error.status}) + "\n").encode())
         return error.status
     with os.fdopen(out, "wb") as file:
         file.write(image)
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -21,7 +21,7 @@ from tracer.kernel.blanks import blanks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, NoReturn
 
 __all__ = ("cache_folder", "cached", "image", "read_trusted", "write_trusted")
 
@@ -134,25 +134,44 @@ def _make_room(folder: str, ending: str, most: int) -> None:
 
 
 def _compile(mode: str, transport: str) -> dict[str, Any]:
+    """In a process of its own: what a compiler takes goes with it, and what it says is heard."""
     import json
-    import subprocess
 
     import msgpack
 
-    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    start = f"import sys; sys.path.insert(0, {root!r}); from tracer.kernel.build import main; sys.exit(main())"
-    command = [sys.executable, "-I", "-c", start, mode, transport]  # -I: nothing is imported from the folder in which the user is
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
-    if done.returncode == 0:
-        built: dict[str, Any] = msgpack.unpackb(done.stdout)
-        return built
-    lines = done.stderr.decode(errors="replace").strip().splitlines() or ["the compiler ended without a word"]
+    made, said = os.memfd_create("image"), os.memfd_create("messages")
+    pid = os.fork()  # not a new Python, which would take as long to start as to compile a few programs
+    if not pid:
+        _build(mode, transport, made, said)
+    failed = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    with open(made, "rb") as file, open(said, "rb") as messages:
+        file.seek(0)
+        messages.seek(0)
+        if not failed:
+            built: dict[str, Any] = msgpack.unpackb(file.read())
+            return built
+        lines = messages.read().decode(errors="replace").strip().splitlines() or ["the compiler ended without a word"]
     try:
         told = json.loads(lines[-1])
         error = HostError("\n".join([*lines[:-1], told["message"]]), told["remedy"])
     except (ValueError, TypeError, KeyError):
         error = HostError(f"compiling the probes failed: {lines[-1]}")
     raise error
+
+
+def _build(mode: str, transport: str, made: int, said: int) -> NoReturn:
+    """In the process that compiles: never returns."""
+    status = 1
+    try:
+        os.dup2(said, 1)  # whatever a library prints
+        os.dup2(said, 2)
+        from tracer.kernel.build import main
+
+        status = main(mode, transport, made)
+    except BaseException as error:
+        os.write(2, f"{type(error).__name__}: {error}\n".encode())
+    finally:
+        os._exit(status)
 
 
 def cached(mode: str, transport: str) -> dict[str, Any] | None:
