@@ -70,7 +70,6 @@ def compiled(kernel: str, transport: str) -> dict[str, bytes]:
     return running.programs()
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # BCC's
 @pytest.mark.parametrize("kernel", _FEATURES)
 @pytest.mark.parametrize("transport", ["ring", "perf"])
 def test_only_jumps_lead_back(kernel: str, transport: str) -> None:
@@ -80,7 +79,6 @@ def test_only_jumps_lead_back(kernel: str, transport: str) -> None:
     assert {name: edges for name, code in programs.items() if (edges := back_edges(code))} == {}
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_they_load_and_attach_without_what_is_new() -> None:
     """Loops that the verifier walks round for round, and perf events with a program for each role and library."""
     usual = image("full", "ring")[0]
@@ -101,7 +99,6 @@ def test_they_load_and_attach_without_what_is_new() -> None:
     tracing.close()
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_they_load_without_helpers_of_newer_kernels() -> None:
     """Registers are copied, the state of threads is found by tid: what Linux 5.10 gets, as far as this kernel can tell."""
     usual = image("full", "ring")[0]

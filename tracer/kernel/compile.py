@@ -74,11 +74,11 @@ def _compiled(files: Sequence[str], asked: BinaryIO) -> dict[str, bytes]:
         options = [*options, *_QUICKER, f"-I{_SOURCES}", f"-I{folder}/include", "-Wno-unused-function", "-Wno-unused-variable"]
         try:
             # Clang's diagnostics go to descriptor 2; they belong in the build's own error.
-            module = compiler(text=text, cflags=options)
+            module = compiler(text=text.encode(), cflags=options)
         except Exception as error:  # BCC raises a bare Exception
             raise HostError(f"the probes do not compile for this kernel: {error}", "report this with the messages above") from error
-        names = [lib.bpf_function_name(module.module, i).decode() for i in range(lib.bpf_num_functions(module.module))]
-        return {name: module.dump_func(name) for name in names}
+        names = [lib.bpf_function_name(module.module, i) for i in range(lib.bpf_num_functions(module.module))]
+        return {name.decode(): module.dump_func(name) for name in names}
 
 
 class Compilation:
