@@ -11,7 +11,11 @@
 
 #define LOOKS 8                    /* calls after which a stream is given up that is neither HTTP nor TLS */
 #define STEPS 8                    /* pieces of a call in one run of a program, which then goes on to itself, some 25 times */
-#define HEAD_STEPS 8               /* the same for records of TLS: a head and a body each */
+#if MAY_GOTO
+#define HEAD_STEPS 24              /* the same for records of TLS, a head and a body each: a call may read hundreds that are short */
+#else
+#define HEAD_STEPS 8
+#endif
 #define RECORD_MOST 18432          /* RFC 8446, 5.2, and RFC 5246, 6.2.3: 2^14 bytes and what encryption may add */
 #define TLS_HEAD 5
 #define HAD_NONE_KNOWN 0xff        /* flow.had: where a record begins is not known */
