@@ -60,6 +60,8 @@ class TlsWatch:
         self._problems: list[str] = []
         self._over = self._told_last = False
         self._orders: list[dict[str, Any]] = []
+        import tracer.tls.cache  # noqa: F401  # before the target may run: a short program says what it has to say while this loads
+
         link.send({"is": "prepared"})
 
     def run(self) -> None:
@@ -99,7 +101,6 @@ class TlsWatch:
                 self._link.send({"is": "ready"})
             case "warm up":
                 self._attachments.warm_up()
-                import tracer.tls.cache  # noqa: F401  # for files that are new: until now the target waited
             case "judge":
                 for number, verdict in message["verdicts"].items():
                     self._judge(int(number), verdict)
