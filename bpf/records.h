@@ -390,8 +390,8 @@ enum plain_flag {
 };
 
 /*
- * Lane plaintext. The header is followed by `kept` bytes, and by air up to the size that was reserved. All bytes of a direction are
- * told of: those of a record begin at `position`, are `length` long, and the first `kept` of them are there.
+ * Lane plaintext. The header is followed by `kept` bytes. All bytes of a direction are told of: those of a record begin at `position`,
+ * are `length` long, and the first `kept` of them are there.
  */
 struct rec_plain {
 	u64 at_ns;                 /* CLOCK_MONOTONIC, when the call returned */

@@ -18,7 +18,7 @@ from tracer.records import CensusKind
 def tracing() -> Tracing:
     """Without maps: whatever needs those is not asked for."""
     made = Tracing.__new__(Tracing)
-    made.maps, made.problems = {}, []
+    made.maps, made._fds, made.problems = {}, {}, []
     made._programs, made._loading = {}, None
     made._image = {"programs": dict.fromkeys(LATE, b"code"), "blanks": dict.fromkeys(LATE, ((), ())), "places": dict.fromkeys(LATE, 7)}
     return made

@@ -60,6 +60,7 @@ class Tracing:
                 raise refusal(error, "create a BPF map") from error
 
         on_two_threads(make, sorted(plans, key=lambda map_id: -plans[map_id].entries))  # large rings first: the kernel zeroes their pages
+        self._fds: dict[int, int] = {map_id: made.fd for map_id, made in self.maps.items()}
 
     def load(self) -> None:
         """Loads the programs. Raises HostError."""
@@ -99,7 +100,7 @@ class Tracing:
         return self._programs.get(name)
 
     def _code(self, name: str, given: int = 0) -> bytes:
-        return filled(self._image["programs"][name], self._image["blanks"][name], {map_id: m.fd for map_id, m in self.maps.items()}, given)
+        return filled(self._image["programs"][name], self._image["blanks"][name], self._fds, given)
 
     def uprobe(self, name: str, given: int) -> int:
         """Loads a program for uprobes, which is ``given`` a number; the descriptor is the caller's to close. Raises HostError."""
