@@ -55,9 +55,12 @@ INLINE void take_up_open_call(struct task_struct *task, struct task_state *s)
 }
 
 #define PF_EXITING 4
+#define TASK_NEW 0x800             /* include/linux/sched.h: made, but not yet woken for the first time */
 
 INLINE void adopt(struct census_context *ctx, struct task_struct *task, u64 census)
 {
+	/* Looked at before its state: what has been woken has passed the fork probe. */
+	int newborn = READ(task, __state) == TASK_NEW;
 	struct task_struct *parent = READ(task, real_parent);
 	u32 tid = READ(task, pid), thread = 0;
 	struct task_state *s = state_at(tid), *from;
@@ -67,9 +70,13 @@ INLINE void adopt(struct census_context *ctx, struct task_struct *task, u64 cens
 	if (s && s->flags & STATE_ANNOUNCED)
 		return;
 	from = inherited_state(task, census, &thread);
+	if (!s && !mark && (!from || !from->proc || READ(task, flags) & PF_EXITING))
+		return;
+	if (newborn) {
+		untraced();                /* unless the fork probe, which is about to look at it, tells of it; so the next pass looks again */
+		return;
+	}
 	if (!s) {
-		if (!mark && (!from || !from->proc || READ(task, flags) & PF_EXITING))
-			return;
 		s = state_create(tid, STATE_ASLEEP | (mark ? mark->flags : 0));
 		if (!s)
 			return;

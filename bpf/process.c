@@ -42,18 +42,18 @@ PROBE(on_fork)(u64 *ctx)
 	struct task_struct *parent = (void *)ctx[0], *child = (void *)ctx[1];
 	struct task_state *s = state_at(READ(parent, pid)), *c;
 	struct rec_lifecycle r = {};
-	u32 tid = READ(child, pid), parent_tgid = READ(parent, tgid);
+	u32 tid = READ(child, pid), parent_tgid = READ(parent, tgid), asleep;
 	int thread = READ(child, tgid) == parent_tgid;
 
 	if (!s)
 		return 0;
-	c = state_create(tid, STATE_ASLEEP);
+	asleep = s->flags & STATE_ASLEEP;
+	c = state_create(tid, asleep ? STATE_ASLEEP : STATE_NEWBORN | STATE_ANNOUNCED);
 	if (!c)
 		return untraced();
-	if (s->flags & STATE_ASLEEP)
+	if (asleep)
 		return 0;                  /* the census announces both */
 	c->proc = thread ? s->proc : new_proc(this_cpu());
-	c->flags = STATE_NEWBORN | STATE_ANNOUNCED;
 	r.shares = (READ(child, files) == READ(parent, files) ? SHARES_FILES : 0) | (READ(child, fs) == READ(parent, fs) ? SHARES_FOLDER : 0)
 		| (mounts_of(child) == mounts_of(parent) ? SHARES_MOUNTS : 0);
 	life_fill(&r, child, thread ? LIFE_THREAD : LIFE_FORK, c->proc, clock_ns());
