@@ -114,6 +114,7 @@ INLINE void tcp_fill(struct rec_socket *r, struct tcp_sock *tcp)
 
 #define is_tcp(r) ((r)->protocol == IPPROTO_TCP && ((r)->family == AF_INET || (r)->family == AF_INET6))
 
+/* What kind of socket it is: to be known before the rest is asked for. */
 INLINE void kind_fill(struct rec_socket *r, struct sock *sk)
 {
 	r->family = READ(sk, __sk_common_skc_family);
@@ -125,7 +126,6 @@ INLINE void sock_fill(struct rec_socket *r, struct sock *sk)
 {
 	struct net *net = READ(sk, __sk_common_skc_net_net);
 
-	kind_fill(r, sk);
 	r->new_state = READ(sk, __sk_common_skc_state);
 	r->netns = READ(net, ns_inum);
 	if (r->family == AF_INET) {

@@ -101,6 +101,14 @@ on_:	more_; })
 #define ROUNDS(i, most, field) for (u32 i = 0; i < (most); i++)
 #endif
 
+/*
+ * Keeps a program on the stack of the task or interrupt that it runs for. Since Linux 6.13 one that needs 64 bytes gets a stack per CPU
+ * instead, on the ground that no program is entered where it is running. But one that others go on to may be, through another of them,
+ * and an uprobe's may, where the task is put aside. Programs with tail calls are left alone (check_max_stack_depth, kernel/bpf/verifier.c),
+ * so here is one, to a place that does not exist.
+ */
+#define STAY_ON_STACK(ctx, programs) tail_call(ctx, MAP(programs), ~0U)
+
 /* The address that a typed pointer holds: the verifier does not let one be calculated with. */
 #define ADDRESS(pointer) ({ \
 	const void *typed_ = (pointer); \

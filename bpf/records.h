@@ -513,7 +513,7 @@ struct apart {
 struct sock_state {
 	u64 sock;                  /* as in rec_socket */
 	u32 proc;
-	u32 pad;
+	u32 told;                  /* the event of TCP that was told last: enum socket_kind, and of SOCK_STATE both states */
 };
 
 enum watch_kind {
@@ -548,9 +548,6 @@ struct uring_state {
 struct scratch {
 	u64 sent_once;             /* strings with an id of their own, on this CPU */
 	u64 sent;                  /* strings sent on this CPU, for WAKE_STRINGS */
-	u8 tcp[8];                 /* by enum socket_kind: 1 while a probe of TCP is telling of that */
-	u32 tcp_deep;              /* events of TCP that are being told of: one in a call, and one in an interrupt of it */
-	u8 tcp_events[4];          /* which: enum socket_kind, and TCP_WITHIN if another program is to tell of that, too */
 	struct totals nothing;     /* never written: what a new row starts as, too large for the stack */
 	struct rec_string head;    /* what is sent starts here */
 	u8 bytes[ARGV_BYTES + 8];  /* 8 more, so that the hash may read whole words */

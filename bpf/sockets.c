@@ -46,8 +46,9 @@ PROBE(on_described)(u64 *ctx)
 
 	if (!d)
 		return 0;
-	sock_fill(&d->r, d->sk);
+	kind_fill(&d->r, d->sk);
 	follow(&d->r, d->sk);
+	sock_fill(&d->r, d->sk);
 	if (d->r.fd >= 0)
 		listen_in(&d->r, d->file, d->sk);
 	if (d->r.family == AF_UNIX) {
@@ -84,86 +85,72 @@ PROBE(on_unix)(u64 *ctx)
 
 /*
  * Events of TCP happen in calls and in interrupts. An interrupt may come while a program tells of one, and the kernel does not enter
- * a program that is already running on its CPU. So there are two of each: the second one takes the event on if the first is in the
- * middle of another. What they take on lies on a stack, since an event of another kind may come between.
+ * a program that is already running on its CPU. So there are two of each, and the second one tells of what the first has not told of.
+ * What was told is written down with the socket: an interrupt is about another one, since this one's is locked, or about nobody's.
  */
-#define TCP_WITHIN 0x80
-#define TCP_DEEPEST (sizeof(((struct scratch *)0)->tcp_events) - 1)
-
-INLINE int tcp_event(u64 *ctx, struct scratch *s, u32 event)
+INLINE int tcp_event(u64 *ctx, u32 event, int second)
 {
 	u64 sk = ctx[0];           /* 0: a reset may answer a packet that was for no socket */
-	u32 place;
+	struct sock_state *state = sk ? map_lookup(MAP(MAP_SOCKS), &sk) : 0;
 
-	if (!sk || !map_lookup(MAP(MAP_SOCKS), &sk))
+	if (!state)
 		return 0;
-	place = s->tcp_deep;
-	s->tcp_deep = place + 1;
-	BARRIER;
-	s->tcp_events[place & TCP_DEEPEST] = event;
-	BARRIER;
+	if (second && state->told == event) {
+		state->told = 0;
+		return 0;
+	}
+	state->told = event;
 	tail_call(ctx, MAP(MAP_TAILS), TAIL_TCP);
-	s->tcp_deep = place;
 	return 0;
 }
 
-#define TCP_PROBES(name, kind) \
-PROBE(name)(u64 *ctx) \
-{ \
-	struct scratch *s_ = scratch(); \
-	if (!s_) \
-		return 0; \
-	s_->tcp[kind] = 1; \
-	BARRIER; \
-	tcp_event(ctx, s_, kind); \
-	s_->tcp[kind] = 0;         /* it was about none of ours */ \
-	return 0; \
-} \
-PROBE(name##_within)(u64 *ctx) \
-{ \
-	struct scratch *s_ = scratch(); \
-	return s_ && s_->tcp[kind] ? tcp_event(ctx, s_, kind | TCP_WITHIN) : 0; \
-}
+/* A state is left once only, so there even what was told before and not by the first program is another event. */
+#define TCP_CHANGE(ctx) (SOCK_STATE | (u32)(ctx)[1] << 8 | (u32)(ctx)[2] << 16)
 
-TCP_PROBES(on_tcp_state, SOCK_STATE)
+#define TCP_PROBES(name, event) \
+PROBE(name)(u64 *ctx) { return tcp_event(ctx, event, 0); } \
+PROBE(name##_within)(u64 *ctx) { return tcp_event(ctx, event, 1); }
+
+TCP_PROBES(on_tcp_state, TCP_CHANGE(ctx))
 TCP_PROBES(on_tcp_retransmit, SOCK_RETRANSMIT)
 TCP_PROBES(on_tcp_reset_sent, SOCK_RESET_SENT)
 TCP_PROBES(on_tcp_reset_received, SOCK_RESET_RECEIVED)
 TCP_PROBES(on_tcp_destroy, SOCK_ENDED)
 
+/* include/net/tcp_states.h */
+#define TCP_SYN_RECV 3
+#define TCP_LISTEN 10
+
 /* Something happened to a traced process's TCP socket. */
 PROBE(on_tcp)(u64 *ctx)
 {
-	struct scratch *s = scratch();
 	struct rec_socket r = {};
 	struct sock_state *state;
-	u32 place, event;
 	u64 sk = ctx[0];
 
-	if (!s)
-		return 0;
-	place = s->tcp_deep - 1;
-	event = s->tcp_events[place & TCP_DEEPEST];
 	state = map_lookup(MAP(MAP_SOCKS), &sk);
-	if (state) {
-		r.at_ns = clock_ns();
-		r.kind = event & ~TCP_WITHIN;
-		r.sock = state->sock;
-		r.proc = state->proc;
-		r.fd = -1;
-		sock_fill(&r, (void *)sk);
-		if (r.kind == SOCK_STATE) {
-			r.old_state = ctx[1];
-			r.new_state = ctx[2];
-		}
-		if (r.kind == SOCK_ENDED)
-			map_delete(MAP(MAP_SOCKS), &sk);
-		socket_send(ctx, &r);
+	if (!state)
+		return 0;
+	if (state->told == (SOCK_STATE | TCP_LISTEN << 8 | TCP_SYN_RECV << 16)) {
+		/* Another one begins at its address: of its end nothing was told. Some hosts keep BPF out of a process, and of interrupts in it. */
+		map_delete(MAP(MAP_SOCKS), &sk);
+		return 0;
 	}
-	BARRIER;
-	s->tcp_deep = place;
-	if (!(event & TCP_WITHIN))
-		s->tcp[event & (sizeof(s->tcp) - 1)] = 0;
+	r.at_ns = clock_ns();
+	r.kind = (u8)state->told;
+	r.sock = state->sock;
+	r.proc = state->proc;
+	r.fd = -1;
+	kind_fill(&r, (void *)sk);
+	sock_fill(&r, (void *)sk);
+	if (r.kind == SOCK_STATE) {
+		r.old_state = ctx[1];
+		r.new_state = ctx[2];
+	}
+	if (r.kind == SOCK_ENDED)
+		map_delete(MAP(MAP_SOCKS), &sk);
+	socket_send(ctx, &r);
+	STAY_ON_STACK(ctx, MAP_TAILS);
 	return 0;
 }
 
@@ -174,7 +161,7 @@ struct socket_census_context {
 	struct file *file;
 };
 
-/* An iterator over all open files: the sockets that traced processes have. As with on_census, state changes after the write. */
+/* An iterator over all open files: the sockets that traced processes have. As with on_census, what counts changes after the write. */
 PROBE(on_socket_census)(struct socket_census_context *ctx)
 {
 	u32 zero = 0;
@@ -193,19 +180,20 @@ PROBE(on_socket_census)(struct socket_census_context *ctx)
 	sk = file_fill(&r, file);
 	if (!sk)
 		return 0;
-	sock_fill(&r, sk);
+	kind_fill(&r, sk);
 	if (control->census & CENSUS_ALIVE && !is_tcp(&r))
 		return 0;
 	r.at_ns = clock_ns();
-	r.kind = control->census & CENSUS_ALIVE ? SOCK_ALIVE : SOCK_BOUND;
 	r.proc = s->proc;
+	follow(&r, sk);
+	sock_fill(&r, sk);
+	r.kind = control->census & CENSUS_ALIVE ? SOCK_ALIVE : SOCK_BOUND;
 	r.tid = s->tid;
 	r.fd = ctx->fd;
 	r.call = SYSNO_LIMIT;
 	if (seq_write(ctx->meta->seq, &r, sizeof(r)))
 		return 0;
 	ledger_add(LANE_SOCKETS, COUNTED);
-	follow(&r, sk);
 	listen_in(&r, file, sk);
 	return 0;
 }

@@ -107,6 +107,7 @@ PROBE(on_tls_enter)(struct pt_regs *regs)
 	call->buffer = PARAMETER_1(regs, IN_GO(what));
 	call->moved = moved_at(regs, what & GIVEN_ROLE);
 	call->start_ns = clock_ns();
+	STAY_ON_STACK(regs, MAP_TLS_TAILS);
 	return 0;
 }
 
@@ -321,6 +322,7 @@ PROBE(on_tls_free)(struct pt_regs *regs)
 	tls_head(&head, s, &key, given(regs));
 	head.kind = PLAIN_FREED;
 	plain_put_apart(regs, &head, 0, 0);
+	STAY_ON_STACK(regs, MAP_TLS_TAILS);
 	return 0;
 }
 

@@ -8,14 +8,23 @@
 	ledger_add(LANE_SOCKETS, COUNTED); \
 	lane_send(ctx, MAP_SOCKETS, LANE_SOCKETS, r, sizeof(*(r)), RB_NO_WAKEUP); })
 
-/* From now on the tracepoints of TCP tell about it. */
+/*
+ * From now on the tracepoints of TCP tell about it; what had happened before is read from it afterwards. One that is followed already
+ * stays in its place: a tracepoint that is just telling of it on another CPU would find something else there.
+ */
 INLINE void follow(struct rec_socket *r, struct sock *sk)
 {
-	struct sock_state state = { .sock = r->sock, .proc = r->proc };
+	struct sock_state fresh = { .sock = r->sock, .proc = r->proc }, *state;
 
 	if (!is_tcp(r))
 		return;
-	if (map_update(MAP(MAP_SOCKS), &sk, &state, 0)) {
+	state = map_lookup(MAP(MAP_SOCKS), &sk);
+	if (state) {
+		state->sock = r->sock;
+		state->proc = r->proc;
+		return;
+	}
+	if (map_update(MAP(MAP_SOCKS), &sk, &fresh, 0)) {
 		/* What it will do goes untold: one record stands for all of them. */
 		ledger_add(LANE_SOCKETS, COUNTED);
 		ledger_add(LANE_SOCKETS, LOST);

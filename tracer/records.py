@@ -244,7 +244,7 @@ CONTROL = "<QQQQQ"
 # struct gate: one byte for each remainder of a descriptor
 GATE = "<1024B"
 
-# struct sock_state: sock, proc, pad
+# struct sock_state: sock, proc, told
 SOCK_STATE = "<QII"
 
 # struct rec_plain, the part before the bytes, in struct's notation: at_ns, start_ns, connection, sock, position, proc, tid, length, kept, fd, kind,
@@ -268,8 +268,8 @@ TLS_CALL, TLS_KEY, IMAGE_KEY = "<QQQQQQQQQII" + PLAIN_HEAD[1:], "<QII", "<QII"
 # struct uring_state: start_ns, ring, request, user_data, proc, tid, three slots, sysno, flags, tgid
 URING_STATE = "<QQQQIIQQQHHI"
 
-# struct scratch before `nothing`: sent_once, sent, tcp
-SCRATCH_HEAD = "<QQ8sI4s"
+# struct scratch before `nothing`: sent_once, sent
+SCRATCH_HEAD = "<QQ"
 
 # struct totals_key: proc, sysno, cpu
 TOTALS_KEY = "<IHH"

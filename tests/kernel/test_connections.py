@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.kernel.lab import Lab, Session
-from tests.kernel.support import need
+from tests.kernel.support import cli, need
 
 WIRE = Path(__file__).with_name("wire.py")
 DELAY_MS = 20
@@ -142,14 +142,25 @@ def test_no_event_is_missed_in_an_interrupt(lab: Lab) -> None:
     """TCP's events come in calls and in interrupts, which may fall into the probe of another event."""
     session = lab.trace("connects 8 1009", "--ring-mb", "256").whole()  # room for all: the machine has nothing left to read them with
     port = session.output.split()[-1]
-    ends = {"out": 0, "in": 0}
+    ends, unseen = {"out": 0, "in": 0}, 0
     for row in session.stats["connections"]:
         if row["direction"] in ends and f":{port}" in row["local"] + row["remote"]:
             ends[row["direction"]] += 1
+            if row["direction"] == "in" and row["state"] == "FIN_WAIT1":
+                unseen += 1
+                continue
             assert (row["sent_bytes"], row["received_bytes"], row["state"]) == ((1, 0, "CLOSE") if row["direction"] == "out" else (0, 1, "CLOSE"))
             assert row["connected_ns"] is not None
             assert row["closed_ns"] is not None
     assert ends == {"out": 8 * 1009, "in": 8 * 1009}
+    # What waited for a timer may end in an interrupt of a process in which the kernel runs no BPF program at all.
+    assert unseen <= (80 if _hides_its_first_process(lab) else 0)
+
+
+def _hides_its_first_process(lab: Lab) -> bool:
+    shown = cli("attach", "-p", "1", "--duration", "0.1", "-o", lab.file(".ebt"))
+    assert shown.returncode == 0 or "shows process 1 to no BPF program" in shown.stderr
+    return shown.returncode != 0
 
 
 def test_a_connection_from_before_the_trace(lab: Lab) -> None:
