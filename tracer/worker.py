@@ -26,7 +26,7 @@ from tracer.link import Link, Message, failure, join, peer
 from tracer.records import CensusKind
 from tracer.stream.lanes import bulk_bytes, open_lanes, ring_bytes
 from tracer.stream.watching import WatchLink
-from tracer.target.process import environment
+from tracer.target.process import environment, unseen
 from tracer.target.snapshot import open_files
 
 TYPE_CHECKING = False
@@ -69,6 +69,8 @@ class Beginning:
         for pid in self.pids:
             self.tracing.mark(pid, held=self.run)
         self.found = self.tracing.adopt(children=order.get("children", True))
+        if not self.found:
+            raise unseen(self.pids)
         self.sockets = b""
         if not self.run:
             self.sockets = self.tracing.sockets(CensusKind.BOUND)

@@ -12,7 +12,7 @@ from tests.unit.front_fake import SESSION
 from tests.unit.front_support import ENDED, LIVE, until
 from tracer.commands.attach import _pids
 from tracer.errors import UsageError
-from tracer.target.process import check
+from tracer.target.process import check, unseen
 
 
 @pytest.fixture
@@ -99,6 +99,13 @@ def test_a_dead_process(front):
     process.wait()
     assert refusal(front, process.pid) == (f"ebtrace: there is no process {process.pid}", "list the running ones: ps -ef")
     assert refusal(front, 10**30)[0] == f"ebtrace: there is no process {10**30}"
+
+
+def test_a_process_that_the_kernel_hides_from_programs_of_its_own():
+    mine, gone = os.getpid(), subprocess.Popen(["true"])
+    gone.wait()
+    assert str(unseen([gone.pid, mine])) == f"this kernel shows process {mine} to no BPF program"
+    assert str(unseen([gone.pid])) == f"process {gone.pid} has ended"
 
 
 def test_a_zombie(front):

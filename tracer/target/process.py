@@ -7,7 +7,7 @@ import os
 from tracer.errors import PermissionMissing, TargetError
 from tracer.target.rights import CAP_SYS_PTRACE, capable
 
-__all__ = ("check", "command_line", "environment", "folder", "name", "runs")
+__all__ = ("check", "command_line", "environment", "folder", "name", "runs", "unseen")
 
 _PF_KTHREAD = 0x00200000  # include/linux/sched.h, shown as the flags field of /proc/PID/stat
 _FLAGS = 6  # field of /proc/PID/stat, counted from the one after the name
@@ -39,6 +39,15 @@ def check(pid: int, privileged: bool) -> None:
         raise TargetError(f"process {pid} has already ended", "its parent has not noticed yet; there is nothing left to trace")
     if int(fields[_FLAGS]) & _PF_KTHREAD:
         raise TargetError(f"{pid} is a thread of the kernel", "kernel threads make no syscalls; give the process id of a program")
+
+
+def unseen(pids: list[int]) -> TargetError:
+    """What to say of processes of which the kernel's list of tasks has no thread for a BPF program."""
+    running = [pid for pid in pids if runs(pid)]
+    if not running:
+        return TargetError(f"process {pids[0]} has ended", "give the pid of a running process")
+    return TargetError(f"this kernel shows process {running[0]} to no BPF program", "it protects that process, as some hosts do with the first one; "
+                       "trace another")
 
 
 def runs(pid: int) -> bool:
