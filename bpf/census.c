@@ -54,6 +54,24 @@ INLINE void take_up_open_call(struct task_struct *task, struct task_state *s)
 	s->flags |= STATE_OPEN | STATE_MIDWAY;
 }
 
+/* Says that a task is there, with the number that its state has; 0 if that went well. */
+INLINE long announce(struct census_context *ctx, struct task_struct *task, struct task_state *s, u32 parent_proc)
+{
+	struct task_struct *parent = READ(task, real_parent);
+	struct rec_lifecycle r = {};
+
+	life_fill(&r, task, LIFE_FOUND, s->proc, clock_ns());
+	r.parent_tgid = READ(parent, tgid);
+	r.parent_proc = parent_proc;
+	return seq_write(ctx->meta->seq, &r, sizeof(r));
+}
+
+INLINE void awake_from_now_on(struct task_state *s)
+{
+	s->flags = (s->flags | STATE_ANNOUNCED) & ~STATE_ASLEEP;
+	ledger_add(LANE_LIFECYCLE, COUNTED);
+}
+
 #define PF_EXITING 4
 #define TASK_NEW 0x800             /* include/linux/sched.h: made, but not yet woken for the first time */
 
@@ -61,11 +79,9 @@ INLINE void adopt(struct census_context *ctx, struct task_struct *task, u64 cens
 {
 	/* Looked at before its state: what has been woken has passed the fork probe. */
 	int newborn = READ(task, __state) == TASK_NEW;
-	struct task_struct *parent = READ(task, real_parent);
 	u32 tid = READ(task, pid), thread = 0;
 	struct task_state *s = state_at(tid), *from;
 	struct mark *mark = s ? 0 : mark_of(task, tid);
-	struct rec_lifecycle r = {};
 
 	if (s && s->flags & STATE_ANNOUNCED)
 		return;
@@ -93,15 +109,10 @@ INLINE void adopt(struct census_context *ctx, struct task_struct *task, u64 cens
 		return;
 	if (!s->proc)
 		s->proc = thread && from ? from->proc : new_proc(CPUS);
-	life_fill(&r, task, LIFE_FOUND, s->proc, clock_ns());
-	r.parent_tgid = READ(parent, tgid);
-	if (from && !thread)
-		r.parent_proc = from->proc;
-	if (seq_write(ctx->meta->seq, &r, sizeof(r)))
+	if (announce(ctx, task, s, from && !thread ? from->proc : 0))
 		return;
 	take_up_open_call(task, s);
-	s->flags = (s->flags | STATE_ANNOUNCED) & ~STATE_ASLEEP;
-	ledger_add(LANE_LIFECYCLE, COUNTED);
+	awake_from_now_on(s);
 }
 
 PROBE(on_census)(struct census_context *ctx)
@@ -113,6 +124,27 @@ PROBE(on_census)(struct census_context *ctx)
 	if (!task || !control)
 		return 0;
 	adopt(ctx, task, control->census);
+	return 0;
+}
+
+/* The census of a run, whose target is held before it begins: one thread, in a call that does not count. */
+PROBE(on_held)(struct census_context *ctx)
+{
+	struct task_struct *task = ctx->task;
+	u32 tid = task ? READ(task, pid) : 0;
+	struct task_state *s = state_at(tid);
+	struct mark *mark = task && !(s && s->flags & STATE_ANNOUNCED) ? mark_of(task, tid) : 0;
+
+	if (!mark)
+		return 0;
+	if (!s) {
+		s = state_create(tid, STATE_ASLEEP | mark->flags);
+		if (!s)
+			return 0;
+		s->proc = new_proc(CPUS);
+	}
+	if (!announce(ctx, task, s, 0))
+		awake_from_now_on(s);
 	return 0;
 }
 

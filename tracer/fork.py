@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 from _socket import socketpair  # not socket: what surrounds it there takes as long to load as an early fork saves
-from collections.abc import Callable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ("fork",)
 

@@ -11,10 +11,8 @@ import os
 import sys
 import time
 from _socket import socket
-from collections.abc import Callable
-from functools import partial
 
-from tracer.bare import signal
+from tracer.bare import partial, signal
 from tracer.errors import EbtraceError
 from tracer.fork import fork
 from tracer.kernel.early import USUAL, Loaded, load_early
@@ -31,6 +29,7 @@ from tracer.target.snapshot import open_files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 __all__ = ("Beginning", "serve")
@@ -68,7 +67,7 @@ class Beginning:
         self.started = time.time_ns(), time.clock_gettime_ns(time.CLOCK_MONOTONIC)
         for pid in self.pids:
             self.tracing.mark(pid, held=self.run)
-        self.found = self.tracing.adopt(children=order.get("children", True))
+        self.found = self.tracing.adopt_held() if self.run else self.tracing.adopt(children=order.get("children", True))
         if not self.found:
             raise unseen(self.pids)
         self.sockets = b""

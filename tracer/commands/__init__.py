@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
 
 from tracer.commands._fork import live_early
 from tracer.fork import fork
@@ -16,6 +15,8 @@ from tracer.target.rights import can_trace
 
 TYPE_CHECKING = False  # as typing has it, which takes as long to load as the fork saves
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tracer.commands._workers import Prepare, StartWorker
 
 __all__ = ("entry", "main")

@@ -9,8 +9,11 @@ import click
 
 from tracer import __version__
 from tracer.commands._clicked import clicked
-from tracer.commands._workers import StartWorker
 from tracer.errors import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tracer.commands._workers import StartWorker
 
 __all__ = ("run_command",)
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 from _socket import socket
-from collections.abc import Callable
 
 from tracer.errors import EbtraceError
 from tracer.link import Link, detach
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ("live",)
 

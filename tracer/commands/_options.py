@@ -5,10 +5,9 @@ The quick one takes what is plainly right. For all else, and for every text that
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 TYPE_CHECKING = False  # as typing has it, which takes longer to load than a command line to parse
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
 __all__ = ("OPTIONS", "Choice", "Number", "Option", "Seconds", "Size", "Text")

@@ -5,12 +5,11 @@ It knows what click makes of a command line that is plainly right, and leaves ev
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
 from tracer.commands._options import OPTIONS, Option
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
 __all__ = ("parse",)

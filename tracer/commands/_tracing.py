@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import stat
 import time
-from collections.abc import Callable, Sequence
 
 from tracer.commands._fork import BEGUN_NS
 from tracer.commands._settings import Settings
@@ -16,6 +15,10 @@ from tracer.target.privilege import Identity, acting_as
 from tracer.target.process import folder
 from tracer.target.signals import ASKING_TO_END, Interrupted, Watch
 from tracer.target.terminal import say
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 __all__ = ("Output", "Tracer", "report_ready")
 

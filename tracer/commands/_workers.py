@@ -7,10 +7,8 @@ import os
 import select
 import sys
 import time
-from collections.abc import Callable
-from functools import partial
 
-from tracer.bare import signal
+from tracer.bare import partial, signal
 from tracer.commands._live import live
 from tracer.errors import PermissionMissing
 from tracer.fork import fork
@@ -21,8 +19,12 @@ from tracer.target.terminal import suspend
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Callable
 
-__all__ = ("Prepare", "StartWorker", "Worker", "fork_worker", "forked_worker", "sudo_worker")
+    StartWorker = Callable[[], "Worker"]
+    Prepare = Callable[[], StartWorker]
+
+__all__ = ("Worker", "fork_worker", "forked_worker", "sudo_worker")
 
 _JOIN_LIMIT_S = 20.0  # from sudo's consent to the worker's connection; typing the password has no limit but sudo's own
 _TICK_MS = 20  # how late sudo's end may be noticed
@@ -49,10 +51,6 @@ class Worker:
 
             return f"was killed by {Signals(os.WTERMSIG(status)).name}"
         return f"ended with status {os.WEXITSTATUS(status)}" if status else ""
-
-
-StartWorker = Callable[[], Worker]
-Prepare = Callable[[], StartWorker]
 
 
 def forked_worker(pid: int, connection: int) -> Worker:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from tracer.commands._settings import Settings
 from tracer.commands._tracing import Output, Tracer, report_ready
-from tracer.commands._workers import StartWorker
 from tracer.errors import EbtraceError, UsageError
 from tracer.target.privilege import caller
 from tracer.target.process import check, command_line, folder, name
@@ -17,6 +16,8 @@ from tracer.target.terminal import ProgressLine
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+    from tracer.commands._workers import StartWorker
 
 __all__ = ("attach", "command")
 

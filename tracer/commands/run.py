@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Sequence
 
 from tracer.bare import signal
 from tracer.commands._settings import Settings
 from tracer.commands._tracing import Output, Tracer, report_ready
-from tracer.commands._workers import StartWorker
 from tracer.errors import UsageError
 from tracer.target.launch import CannotStart, Target, launch, resolve
 from tracer.target.privilege import acting_as, caller, environment
@@ -19,7 +17,10 @@ from tracer.target.terminal import foreground, suspend
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
+
+    from tracer.commands._workers import StartWorker
 
 __all__ = ("command", "run")
 

@@ -6,7 +6,10 @@ Where these belong is looked for once, when the image is made (tracer/kernel/ima
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping, Sequence
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 __all__ = ("blanks", "calling", "filled")
 

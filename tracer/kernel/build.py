@@ -17,7 +17,7 @@ from tracer.kernel.btf import KernelBtf
 from tracer.kernel.compile import Compilation
 from tracer.kernel.loading import refusal
 from tracer.kernel.maps import create, map_plans, rows_of_cpu
-from tracer.kernel.probes import CENSUS, ITERATORS, OPTIONAL, TAILS, TRACEPOINTS, UNFINISHED, UPROBES
+from tracer.kernel.probes import CENSUS, HELD, ITERATORS, OPTIONAL, TAILS, TRACEPOINTS, UNFINISHED, UPROBES
 from tracer.kernel.shapes import shapes
 from tracer.kernel.sys import arch, possible_cpus
 from tracer.kernel.trying import may_cast, probe_features
@@ -128,7 +128,7 @@ def build(mode: str, transport: str) -> dict[str, Any]:
         places["on_uring_refused"] = None
     missing = sorted({name for name, found in places.items() if found is None} | (_URING - places.keys()))
     for name in missing:
-        if name in TRACEPOINTS or name in (CENSUS, UNFINISHED):
+        if name in TRACEPOINTS or name in (HELD, CENSUS, UNFINISHED):
             raise HostError(f"this kernel has nothing to attach {name} to", "ebtrace needs Linux 5.8 or later")
         programs.pop(name, None)
         places.pop(name, None)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
-from collections.abc import Callable
 
+from tracer.bare import Thread
 from tracer.errors import EbtraceError
 from tracer.fork import fork
 from tracer.kernel.image import cached
@@ -16,6 +15,7 @@ from tracer.stream.lanes import ring_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 __all__ = ("USUAL", "Loaded", "load_early")
@@ -58,14 +58,11 @@ def load_early(connection: int) -> Callable[[], Loaded | None]:
 
     forked = fork(watch)  # now, while there are no threads, and little memory that would be copied later
 
-    def load() -> None:
-        try:
-            tracing.load()
-        except Exception as error:  # it must not pass in silence
-            failed.append(error)
-
     def loaded() -> Loaded | None:
-        thread.join()
+        try:
+            thread.join()
+        except Exception as error:
+            failed.append(error)
         sys.setswitchinterval(usual_s)
         if not failed:
             return Loaded(tracing, image, forked)
@@ -76,8 +73,7 @@ def load_early(connection: int) -> Callable[[], Loaded | None]:
         return None
 
     sys.setswitchinterval(_SWITCH_S)
-    thread = threading.Thread(target=load, name="ebtrace-load")
-    thread.start()
+    thread = Thread(tracing.load)
     return loaded
 
 

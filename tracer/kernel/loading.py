@@ -5,16 +5,15 @@ from __future__ import annotations
 import errno
 import os
 import struct
-import threading
-from collections import deque
-from collections.abc import Callable, Iterable, Mapping
 
+from tracer.bare import Thread
 from tracer.errors import HostError, PermissionMissing
 from tracer.kernel.probes import OPTIONAL, TRACEPOINTS
 from tracer.kernel.sys import bpf, buffer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
     from typing import TypeVar
 
     _T = TypeVar("_T")
@@ -72,26 +71,23 @@ def _verdict(name: str, code: bytes, btf_id: int, attach_type: int, kind: int = 
 
 def on_two_threads(work: Callable[[_T], object], items: Iterable[_T]) -> None:
     """Calls ``work`` with each item, in their order, until it raises; raises the first error. For work that lets other threads run."""
-    waiting = deque(items)
-    failed: list[Exception] = []
+    waiting = list(items)[::-1]
 
     def each() -> None:
-        while not failed:
-            try:
-                item = waiting.popleft()
-            except IndexError:
-                return
-            try:
-                work(item)
-            except Exception as error:  # whatever it is: an error of a thread must not pass in silence
-                failed.append(error)
+        try:
+            while waiting:
+                work(waiting.pop())
+        except IndexError:  # the other one took the last
+            pass
+        except BaseException:
+            waiting.clear()
+            raise
 
-    thread = threading.Thread(target=each)
-    thread.start()
-    each()
-    thread.join()
-    if failed:
-        raise failed[0]
+    thread = Thread(each)
+    try:
+        each()
+    finally:
+        thread.join()
 
 
 def load(programs: Mapping[str, bytes], places: Mapping[str, int | str]) -> dict[str, int]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import os
 import struct
-from collections.abc import Callable, Iterator
 
 from tracer.kernel.sys import bpf, bpf_in_place, buffer
 from tracer.records import (
@@ -38,6 +37,10 @@ from tracer.records import (
     Role,
     Tail,
 )
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 __all__ = ("BpfMap", "MapPlan", "create", "map_plans", "rows_of_cpu")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tracer.records import Tail
 
-__all__ = ("CENSUS", "ITERATORS", "LATE", "OPTIONAL", "SOCKET_CENSUS", "TAILS", "TRACEPOINTS", "TWINS", "UNFINISHED", "UPROBES", "WITHOUT")
+__all__ = ("CENSUS", "HELD", "ITERATORS", "LATE", "OPTIONAL", "SOCKET_CENSUS", "TAILS", "TRACEPOINTS", "TWINS", "UNFINISHED", "UPROBES", "WITHOUT")
 
 # Attach order: a process must be followed before its calls are counted.
 TRACEPOINTS = {
@@ -61,6 +61,6 @@ TAILS = {
     "on_uring_socket": (Tail.OPERATED,),
 }
 UPROBES = frozenset(("on_tls_enter", "on_tls_return", "on_go_return", "on_tls_more", "on_tls_free"))
-CENSUS, UNFINISHED, SOCKET_CENSUS = "on_census", "on_unfinished", "on_socket_census"
-ITERATORS = {CENSUS: "bpf_iter_task", UNFINISHED: "bpf_iter_task", SOCKET_CENSUS: "bpf_iter_task_file"}
+HELD, CENSUS, UNFINISHED, SOCKET_CENSUS = "on_held", "on_census", "on_unfinished", "on_socket_census"
+ITERATORS = {HELD: "bpf_iter_task", CENSUS: "bpf_iter_task", UNFINISHED: "bpf_iter_task", SOCKET_CENSUS: "bpf_iter_task_file"}
 LATE = (SOCKET_CENSUS, UNFINISHED)  # what a target need not wait for

@@ -13,14 +13,15 @@ releasing a lock and taking it again is one (a store-release followed by a load-
 from __future__ import annotations
 
 import mmap
-import threading
+
+from tracer.bare import new_lock
 
 __all__ = ("WIDE", "SlotRing", "StringRing", "fence")
 
 PAGE = mmap.PAGESIZE
 BUSY = 1 << 31
 _WINDOW, WIDE = 1 << 16, 1 << 18  # bytes of a window: of most rings, and of those that are read by 100 MB a second and more
-_lock = threading.Lock()
+_lock = new_lock()
 _lock.acquire()
 
 

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import struct
-import threading
 import time
-from collections.abc import Mapping
 
+from tracer.bare import Thread, suppress
 from tracer.errors import HostError, TargetError
 from tracer.kernel.blanks import filled
 from tracer.kernel.loading import attach, load, load_uprobe, on_two_threads, read_census, recursion_misses, refusal
 from tracer.kernel.maps import BpfMap, create, map_plans
-from tracer.kernel.probes import CENSUS, LATE, SOCKET_CENSUS, TAILS, TWINS, UNFINISHED, UPROBES, WITHOUT
+from tracer.kernel.probes import CENSUS, HELD, LATE, SOCKET_CENSUS, TAILS, TWINS, UNFINISHED, UPROBES, WITHOUT
 from tracer.kernel.sys import membarrier
 from tracer.kernel.uprobes import UPROBE_MULTI
 from tracer.records import CONTROL, LANE_COUNT, LANES, MARK, CensusKind, Lane, MapId, StateFlag
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
 __all__ = ("Tracing",)
@@ -39,16 +38,16 @@ class Tracing:
         self._seed = os.urandom(8)
         self._slow_ns = self._bulk = self._over = 0
         self._found_again = 0  # births that were lost while the census was taken, and then found by it
-        with contextlib.suppress(ImportError, OSError, ValueError):
+        with suppress(ImportError, OSError, ValueError):
             import resource  # before Linux 5.11 map memory counts against this limit
 
             resource.setrlimit(resource.RLIMIT_MEMLOCK, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-        with contextlib.suppress(ImportError, OSError, ValueError):
+        with suppress(ImportError, OSError, ValueError):
             most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]  # the target's limit, which may leave no room for maps and probes
             resource.setrlimit(resource.RLIMIT_NOFILE, (most if most != resource.RLIM_INFINITY else 1 << 16, most))
         self.maps: dict[MapId, BpfMap] = {}
         self._programs: dict[str, int] = {}
-        self._loading: threading.Thread | None = None
+        self._loading: Thread | None = None
         self.problems: list[str] = []
         self._image = image
         plans = map_plans(self.cpus, task_storage=self._task_storage, perf=self.perf, ring_bytes=dict(ring_bytes))
@@ -65,7 +64,7 @@ class Tracing:
     def load(self) -> None:
         """Loads the programs. Raises HostError."""
         image = self._image
-        now = {name: self._code(name) for name in image["programs"] if name not in UPROBES and name not in LATE}
+        now = {name: self._code(name) for name in image["programs"] if name not in UPROBES and name not in (*LATE, CENSUS)}
         self._programs = load(now, image["places"])
         for name in TAILS.keys() & self._programs.keys():
             for place in TAILS[name]:
@@ -73,11 +72,10 @@ class Tracing:
 
     def load_late(self) -> None:
         """Begins to load the programs that are needed later, on a thread."""
-        self._loading = threading.Thread(target=self._load_late, name="ebtrace-late")
-        self._loading.start()
+        self._loading = Thread(self._load_late)
 
     def _load_late(self) -> None:
-        with contextlib.suppress(HostError):  # whoever needs one meets it again
+        with suppress(HostError):  # whoever needs one meets it again
             for name in LATE:
                 self._program(name)
 
@@ -98,6 +96,12 @@ class Tracing:
         if name not in self._programs and name in self._image["programs"]:
             self._programs |= load({name: self._code(name)}, self._image["places"])
         return self._programs.get(name)
+
+    def _needed(self, name: str) -> int:
+        """A program without which there is no trace. Raises HostError."""
+        if (program := self._program(name)) is None:
+            raise HostError(f"the probe {name} is missing from the image", "remove ~/.cache/ebtrace and /var/cache/ebtrace, and try again")
+        return program
 
     def _code(self, name: str, given: int = 0) -> bytes:
         return filled(self._image["programs"][name], self._image["blanks"][name], self._fds, given)
@@ -146,6 +150,10 @@ class Tracing:
         except OSError as error:
             raise refusal(error, f"mark process {pid}") from error
 
+    def adopt_held(self) -> bytes:
+        """Takes in a target that is held before its exec, and has neither threads nor children; returns its LIFE_FOUND record."""
+        return read_census(self._programs[HELD])
+
     def adopt(self, *, children: bool) -> bytes:
         """Takes in all threads of the marked processes, and their descendants; returns their LIFE_FOUND records.
 
@@ -153,10 +161,10 @@ class Tracing:
         traced parent, and the fork probe sees it.
         """
         self._control(CensusKind.CHILDREN if children else CensusKind(0))
-        found = b""
+        found, census = b"", self._needed(CENSUS)
         while True:
             lost = self._lost_births()
-            new = read_census(self._programs[CENSUS])
+            new = read_census(census)
             found += new
             # Task storage is busy for a moment while we walk: a birth that fell into it was counted as lost, and is found by walking again.
             if not new and self._lost_births() == lost:

@@ -13,9 +13,12 @@ import ctypes
 import fcntl
 import os
 import struct
-from collections.abc import Sequence
 
 from tracer.kernel.sys import arch, bpf, buffer, perf_event_open
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ("UPROBE_MULTI", "attach_to_oneself", "attach_uprobes", "uprobe_multi_works", "uretprobes_are_safe")
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from _socket import socket
-from collections.abc import Callable
 
 from tracer.bare import signal
 from tracer.link import Link
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 __all__ = ("WatchLink",)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Mapping, Sequence, Set
 
 from tracer.bare import signal
 from tracer.errors import TargetError
@@ -17,6 +16,7 @@ from tracer.target.privilege import Identity, assume
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence, Set
     from typing import NoReturn
 
 __all__ = ("CannotStart", "Target", "launch", "resolve")

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterable
 
 from tracer.bare import signal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 __all__ = ("ASKING_TO_END", "FORWARDED", "Interrupted", "Watch", "from_terminal", "sent_by")
 

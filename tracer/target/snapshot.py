@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import threading
-from collections.abc import Callable
+
+from tracer.bare import suppress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable
     from typing import Any
 
 __all__ = ("open_files", "snapshot", "snapshot_async", "tgids")
@@ -26,7 +27,7 @@ def snapshot(pids: list[int]) -> dict[str, Any]:
 
     found: dict[str, list[dict[str, Any]]] = {"files": [], "connections": [], "processes": [], "unreadable": []}
     for pid in pids:
-        with contextlib.suppress(psutil.Error, OSError):
+        with suppress(psutil.Error, OSError):
             process = psutil.Process(pid)
             with process.oneshot():
                 found["processes"].append({
@@ -39,7 +40,7 @@ def snapshot(pids: list[int]) -> dict[str, Any]:
             found["unreadable"].append({"pid": pid})
         except OSError:
             continue  # it has ended
-        with contextlib.suppress(psutil.Error, OSError):
+        with suppress(psutil.Error, OSError):
             for entry in psutil.Process(pid).net_connections(kind="all"):
                 found["connections"].append({
                     "pid": pid, "fd": entry.fd, "protocol": _protocol(int(entry.family), int(entry.type)), "local": _address(entry.laddr),
@@ -55,7 +56,7 @@ def open_files(pid: int) -> list[dict[str, Any]]:
     """
     files = []
     for fd in os.listdir(f"/proc/{pid}/fd"):
-        with contextlib.suppress(OSError):
+        with suppress(OSError):
             files.append({"pid": pid, "fd": int(fd), "path": _text(os.readlink(f"/proc/{pid}/fd/{fd}")), "flags": _flags(pid, fd)})
     return files
 
@@ -72,6 +73,8 @@ def snapshot_async(found: bytes, then: Callable[[dict[str, Any]], None]) -> thre
 
     ``then`` is given it in parts.
     """
+    import threading
+
     pids = tgids(found)
 
     def take() -> None:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import struct
-import threading
-from collections.abc import Sequence
-from contextlib import suppress
 
+from tracer.bare import Thread, partial, suppress
 from tracer.errors import EbtraceError
 from tracer.kernel.loading import on_two_threads
 from tracer.kernel.tracing import Tracing
 from tracer.kernel.uprobes import attach_uprobes
 from tracer.records import GIVEN_LIBRARY, MapId, Role
 from tracer.tls.found import Function
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ("Attachments",)
 
@@ -29,22 +31,20 @@ class Attachments:
         self._links: dict[int, list[int]] = {}
         self._idle: list[int] = []
         self._programs: dict[tuple[str, int], int] = {}
-        self._warming: threading.Thread | None = None
+        self._warming: Thread | None = None
 
     def warm_up(self) -> None:
         """When a target is about to run, whose process would be held still so long else: the verifier takes milliseconds for a program; and for
         the first probe in a while the kernel waits until no CPU is in the middle of a fork (dup_mmap_sem, kernel/events/uprobes.c), 15 ms,
         here for one on a file that nobody runs. Until somebody waits for it, it has no precedence over the target, which is starting."""
-        self._warming = threading.Thread(target=self._warm_up)
-        self._warming.start()
+        self._warming = Thread(self._warm_up)
 
     def _warm_up(self) -> None:
         with suppress(OSError):  # not SCHED_IDLE: Python's lock in the hands of a thread that gets no CPU would keep the watch waiting
             os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
         with suppress(EbtraceError):  # whoever is about to attach meets it again
             self._program("enter", Role.READ.given)
-            waiting = threading.Thread(target=self._attach_to_nothing)
-            waiting.start()
+            waiting = Thread(self._attach_to_nothing)
             if self._tracing.uprobe_multi:  # else programs have to know the library
                 on_two_threads(lambda what: self._program(what, 0), ("return", "more", "free"))
             waiting.join()
@@ -95,10 +95,7 @@ class Attachments:
 
     def take_all_off(self) -> None:
         """The kernel waits for all CPUs at each one (up to a tenth of a second), but for several at once no longer."""
-        threads = [threading.Thread(target=os.close, args=(link,)) for links in (self._idle, *self._links.values()) for link in links]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
+        for thread in [Thread(partial(os.close, link)) for links in (self._idle, *self._links.values()) for link in links]:
             thread.join()
         self._links.clear()
 

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterator, Sequence
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 __all__ = ("BadElf", "Elf", "Section", "Segment", "find")
 

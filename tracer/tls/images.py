@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Container, Iterator
-from contextlib import suppress
+
+from tracer.bare import suppress
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Container, Iterator
 
 __all__ = ("Image", "Place", "mapped_files", "places")
 

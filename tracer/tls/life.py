@@ -5,9 +5,8 @@ from __future__ import annotations
 import gc
 import os
 from _socket import socket
-from contextlib import suppress
 
-from tracer.bare import signal
+from tracer.bare import signal, suppress
 from tracer.kernel.perf import PerfStrings
 from tracer.kernel.ring import StringRing
 from tracer.kernel.tracing import Tracing

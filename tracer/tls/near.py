@@ -7,28 +7,39 @@ an entry and a return take 1.4 us at a push and 5 us at a `sub rsp`.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-
 from tracer.tls.elf import Elf
 from tracer.tls.symbols import Symbol
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 __all__ = ("inner", "nearest")
 
-# A push or a conditional jump, perhaps behind what leaves the stack and the arguments alone: endbr64; test rdi, rdi
-_GOOD = re.compile(rb"((?:\xf3\x0f\x1e\xfa)?(?:\x48\x85\xff)?)(?:\x41?[\x50-\x57]|[\x70-\x7f]|\x0f[\x80-\x8f])")
+_HARMLESS = (b"\xf3\x0f\x1e\xfa", b"\x48\x85\xff")  # they leave the stack and the arguments alone: endbr64; test rdi, rdi
 _MOST = 512  # bytes of a function that does little but call another
 # lea or mov of a place on the stack to a register that is the fourth or fifth argument
 _POINTERS = {
-    "fourth": re.compile(rb"\x48\x8d\x4c\x24|\x48\x8d\x4d|\x48\x89\xe1"),
-    "fifth": re.compile(rb"\x4c\x8d\x44\x24|\x4c\x8d\x45|\x49\x89\xe0"),
+    "fourth": (b"\x48\x8d\x4c\x24", b"\x48\x8d\x4d", b"\x48\x89\xe1"),
+    "fifth": (b"\x4c\x8d\x44\x24", b"\x4c\x8d\x45", b"\x49\x89\xe0"),
 }
 
 
 def nearest(elf: Elf, entry: int) -> int:
     """The function's entry, or a place right behind it that is better."""
-    good = _GOOD.match(elf.at(entry, 16)) if elf.machine == "x86_64" else None
-    return entry + len(good[1]) if good else entry
+    return entry + (_good(elf.at(entry, 16)) or 0) if elf.machine == "x86_64" else entry
+
+
+def _good(code: bytes) -> int | None:
+    """Where code has a push or a conditional jump, at its beginning or right behind what is harmless; None if it has none there."""
+    at = 0
+    for harmless in _HARMLESS:
+        if code.startswith(harmless, at):
+            at += len(harmless)
+    first, second = [*code[at : at + 2], 0, 0][:2]
+    push = 0x50 <= first <= 0x57 or (first == 0x41 and 0x50 <= second <= 0x57)
+    jump = 0x70 <= first <= 0x7F or (first == 0x0F and 0x80 <= second <= 0x8F)
+    return at if push or jump else None
 
 
 def inner(elf: Elf, symbols: Mapping[str, Symbol], plain: str, others: tuple[str, ...]) -> tuple[int, str] | None:
@@ -37,15 +48,15 @@ def inner(elf: Elf, symbols: Mapping[str, Symbol], plain: str, others: tuple[str
     It is ``int f(object, buffer, size_t length, [flags,] size_t *moved)``, and returns 1, 0 at the end of the connection, or -1.
     The answer is its address, and which argument is the last: "fourth" or "fifth".
     """
-    if elf.machine != "x86_64" or plain not in symbols or _GOOD.match(elf.at(symbols[plain].address, 16)):
+    if elf.machine != "x86_64" or plain not in symbols or _good(elf.at(symbols[plain].address, 16)) is not None:
         return None
     stubs = [(section.address, section.address + section.size) for section in elf.sections if section.name.startswith(".plt")]
     ways = {target: before for target, before in _calls(elf, symbols[plain]).items() if not any(low <= target < high for low, high in stubs)}
     shared = ways.keys() & {target for name in others if name in symbols for target in _calls(elf, symbols[name])}
     found = []
     for target in shared:
-        last = [which for which, pointer in _POINTERS.items() if pointer.search(ways[target])]
-        if len(last) == 1 and _GOOD.match(elf.at(target, 16)):
+        last = [which for which, pointers in _POINTERS.items() if any(pointer in ways[target] for pointer in pointers)]
+        if len(last) == 1 and _good(elf.at(target, 16)) is not None:
             found.append((target, last[0]))
     return found[0] if len(found) == 1 else None
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Callable, Mapping
 
 from tracer.tls.elf import PT_NOTE, BadElf, Elf, find
 from tracer.tls.found import Found, Function, nothing
@@ -14,6 +12,7 @@ from tracer.tls.symbols import Symbol, lookup
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from typing import TypeVar
 
     _T = TypeVar("_T")
@@ -114,8 +113,9 @@ def _openssl(elf: Elf, symbols: dict[str, Symbol], near: bool) -> Found:
                 del addresses[role]
                 addresses.pop(f"{role}_ex", None)
                 addresses[inside[found[1]]] = found[0]
-    version = re.search(r"^libssl(?:-\w+)?\.so\.(\d[\d.]*)$", elf.soname())
-    return Found(library, version[1] if version else "", "symbols", functions_at(elf, addresses, near=near))
+    base, _, version = elf.soname().partition(".so.")
+    known = base.partition("-")[0] == "libssl" and version[:1].isdigit() and not version.strip("0123456789.")
+    return Found(library, version if known else "", "symbols", functions_at(elf, addresses, near=near))
 
 
 def _gnutls(elf: Elf, symbols: dict[str, Symbol], near: bool) -> Found:
@@ -125,5 +125,16 @@ def _gnutls(elf: Elf, symbols: dict[str, Symbol], near: bool) -> Found:
     addresses = {role: symbols[name].address for name, role in roles.items() if name in symbols}
     section = elf.section(".rodata")
     texts = elf.read(section.offset, min(section.size, 4 << 20)) if section else b""
-    version = re.search(rb"\0(3\.\d+\.\d+)\0", texts)
-    return Found("gnutls", version[1].decode() if version else "", "symbols", functions_at(elf, addresses, near=near))
+    return Found("gnutls", _release(texts, b"3"), "symbols", functions_at(elf, addresses, near=near))
+
+
+def _release(texts: bytes, major: bytes) -> str:
+    """The first text among them, each ended by NUL, that is a release of this major version: major.minor.patch; "" if there is none."""
+    begin = b"\0" + major + b"."
+    at = texts.find(begin)
+    while at >= 0:
+        minor, _, patch = texts[at + len(begin) : max(0, texts.find(b"\0", at + 1))].partition(b".")
+        if minor.isdigit() and patch.isdigit():
+            return b".".join((major, minor, patch)).decode()
+        at = texts.find(begin, at + 1)
+    return ""

@@ -7,9 +7,12 @@ thousands of symbols.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator
 
 from tracer.tls.elf import Elf
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 __all__ = ("Symbol", "lookup")
 

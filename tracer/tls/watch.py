@@ -16,8 +16,8 @@ import os
 import select
 import struct
 import time
-from heapq import heappop, heappush
 
+from tracer.bare import heappop, heappush
 from tracer.errors import EbtraceError
 from tracer.kernel.perf import PerfStrings
 from tracer.kernel.ring import StringRing
