@@ -21,6 +21,7 @@
 #define SYSNO_URING 1024           /* added to the opcode of an operation of io_uring */
 #define SYSNO_UNKNOWN 511          /* any number that no table can hold */
 #define STATE_SLOTS 32768          /* a power of two */
+#define SEEN_BUCKETS 32768         /* a power of two */
 #define WAKE_EVERY 16384           /* a thread's records between two wake-ups of the consumer */
 #define WAKE_STRINGS 1024          /* strings of a CPU between two wake-ups */
 #define STRING_SLOTS 3             /* argument slots of a syscall record */
@@ -36,12 +37,12 @@ enum map_id {
 	MAP_MARKS = 1,             /* task storage, or a hash by tid: struct mark, threads that user space wants traced */
 	MAP_PLANS,                 /* array[SYSNO_LIMIT]: struct plan */
 	MAP_TOTALS,                /* hash: struct totals_key -> struct totals, of those that found their row in MAP_ROWS taken */
-	MAP_OVERFLOW,              /* per-CPU array[SYSNO_LIMIT]: struct totals of processes that MAP_TOTALS had no room for */
+	MAP_OVERFLOW,              /* array[CPUS * SYSNO_LIMIT]: struct totals of processes that MAP_TOTALS had no room for */
 	MAP_LEDGER,                /* per-CPU array[LANES + 1]: struct lane_count; the last counts uses of MAP_OVERFLOW */
 	MAP_CONTROL,               /* array[1]: struct control */
 	MAP_SERIALS,               /* array[CPUS + 1]: u64, processes numbered on a CPU, and by the census */
 	MAP_SCRATCH,               /* per-CPU array[1]: struct scratch */
-	MAP_SEEN,                  /* LRU hash: string id -> u8, strings already sent */
+	MAP_SEEN,                  /* array[SEEN_BUCKETS]: struct seen, strings already sent, by the lower bits of their id */
 	MAP_SYSCALLS,              /* lane of struct rec_syscall */
 	MAP_LIFECYCLE,             /* lane of struct rec_lifecycle */
 	MAP_STRINGS,               /* lane of struct rec_string */
@@ -508,6 +509,11 @@ struct apart {
 	u64 taken;                 /* by how many; 1: by one, whose it is */
 	struct rec_plain head;
 	u8 bytes[PLAIN_CHUNK];
+};
+
+/* The last two strings that were sent and fell here. */
+struct seen {
+	u64 ids[2];
 };
 
 struct sock_state {

@@ -52,8 +52,9 @@ INLINE u64 hash_bytes(struct scratch *s, u32 kept)
 /* Sends scratch->bytes[0..kept) unless it was sent before; returns its id. */
 INLINE u64 intern(void *ctx, struct scratch *s, u32 kept, u32 length)
 {
+	struct seen *seen = 0;
 	u64 id, wake;
-	u8 one = 1;
+	u32 bucket;
 
 	kept = UNKNOWN(s->head.kept, kept);
 	length = UNKNOWN(s->head.length, length);
@@ -61,7 +62,9 @@ INLINE u64 intern(void *ctx, struct scratch *s, u32 kept, u32 length)
 		return 0;
 	if (kept <= INTERN_BYTES) {
 		id = hash_bytes(s, kept);
-		if (map_lookup(MAP(MAP_SEEN), &id))
+		bucket = id & (SEEN_BUCKETS - 1);
+		seen = map_lookup(MAP(MAP_SEEN), &bucket);
+		if (seen && (seen->ids[0] == id || seen->ids[1] == id))
 			return id;
 	} else {
 		s->sent_once += 1;
@@ -72,8 +75,10 @@ INLINE u64 intern(void *ctx, struct scratch *s, u32 kept, u32 length)
 	s->sent += 1;
 	wake = s->sent % WAKE_STRINGS && kept <= PATH_BYTES ? RB_NO_WAKEUP : RB_FORCE_WAKEUP;
 	ledger_add(LANE_STRINGS, COUNTED);
-	if (!lane_send(ctx, MAP_STRINGS, LANE_STRINGS, &s->head, sizeof(s->head) + kept, wake) && kept <= INTERN_BYTES)
-		map_update(MAP(MAP_SEEN), &id, &one, 0);
+	if (!lane_send(ctx, MAP_STRINGS, LANE_STRINGS, &s->head, sizeof(s->head) + kept, wake) && seen) {
+		seen->ids[1] = seen->ids[0];
+		seen->ids[0] = id;
+	}
 	return id;
 }
 

@@ -49,6 +49,7 @@ INLINE struct totals *totals_of(u32 proc, u32 sysno)
 {
 	union { struct totals_key parts; u64 whole; } key = { .parts = { .proc = proc, .sysno = sysno, .cpu = this_cpu() } };
 	struct totals *t = row_of(key.whole, proc, sysno, key.parts.cpu);
+	u32 place = key.parts.cpu * SYSNO_LIMIT + sysno;
 	struct scratch *s;
 
 	if (t)
@@ -64,7 +65,7 @@ INLINE struct totals *totals_of(u32 proc, u32 sysno)
 		return t;
 	/* Full: the process loses its own row, the session not one call. */
 	ledger_add(LANES, COUNTED);
-	return map_lookup(MAP(MAP_OVERFLOW), &sysno);
+	return map_lookup(MAP(MAP_OVERFLOW), &place);
 }
 
 /* Branches on a value leave the verifier with two ideas of it, and it walks what follows for each: so what can be is calculated. */

@@ -11,10 +11,10 @@ from tracer.members import IntEnum, IntFlag
 __all__ = (
     "APARTS", "ARGV_BYTES", "BULK", "BULK_SLOTS", "CALL_SHIFT", "CONTROL", "CensusKind", "DURATION_MASK", "FLAGS_SHIFT", "GATE",
     "GIVEN_LIBRARY", "HISTOGRAM_BUCKETS", "HISTOGRAM_SHIFT", "IMAGE_KEY", "IMAGE_RECORD", "LANES", "LANE_COUNT", "LIFECYCLE_FIELDS", "Lane",
-    "MARK", "MapId", "PATH_BYTES", "PAYLOAD_BYTES", "PAYLOAD_FIELDS", "PLAIN_CHUNK", "PLAIN_HEAD", "PLAN",
-    "PlanFlag", "Role", "SAMPLE_FIELDS", "SCRATCH_HEAD", "SOCKET_FIELDS", "SOCKET_RECORD", "SOCK_STATE", "STREAM", "STRING_HEAD",
-    "SYSCALL_FIELDS", "SYSNO_COMPAT", "SYSNO_LIMIT", "SYSNO_MASK", "SYSNO_UNKNOWN", "SYSNO_URING", "SlotKind",
-    "StateFlag", "TASK_STATE", "TLS_CALL", "TLS_KEY", "TOTALS_FIELDS", "TOTALS_KEY", "Tail", "URING_STATE", "WATCHED",
+    "MARK", "MapId", "PATH_BYTES", "PAYLOAD_BYTES", "PAYLOAD_FIELDS", "PLAIN_CHUNK", "PLAIN_HEAD", "PLAN", "PlanFlag", "Role", "SAMPLE_FIELDS",
+    "SCRATCH_HEAD", "SEEN", "SEEN_BUCKETS", "SOCKET_FIELDS", "SOCKET_RECORD", "SOCK_STATE", "STREAM", "STRING_HEAD", "SYSCALL_FIELDS",
+    "SYSNO_COMPAT", "SYSNO_LIMIT", "SYSNO_MASK", "SYSNO_UNKNOWN", "SYSNO_URING", "SlotKind", "StateFlag", "TASK_STATE", "TLS_CALL", "TLS_KEY",
+    "TOTALS_FIELDS", "TOTALS_KEY", "Tail", "URING_STATE", "WATCHED",
 )
 
 PATH_BYTES = 4096
@@ -231,6 +231,7 @@ STRING_HEAD = "<QIHH"
 TASK_STATE = "<QIHHIIQQQ"
 STATE_SLOT = TASK_STATE + "Q"  # struct state_slot: crowd comes last
 STATE_SLOTS = 1 << 15
+SEEN_BUCKETS = 1 << 15
 
 # struct mark: flags
 MARK = "<Q"
@@ -243,6 +244,9 @@ CONTROL = "<QQQQQ"
 
 # struct gate: one byte for each remainder of a descriptor
 GATE = "<1024B"
+
+# struct seen: ids
+SEEN = "<QQ"
 
 # struct sock_state: sock, proc, told
 SOCK_STATE = "<QII"

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ("cache_folder", "cached", "image", "read_trusted", "write_trusted")
 
 _MOST = 20  # files of one kind: for each mode and transport, of this kernel and some before it
+_KERNEL = ("blanks.py", "btf.py", "build.py", "compile.py", "headers.py", "probes.py", "shapes.py", "uprobes.py")
 _BEGIN = zlib.crc32(str(sys.implementation.cache_tag).encode())  # of each checksum: marshal's format is that of a version of Python
 
 
@@ -36,18 +37,15 @@ def cache_folder() -> str:
     return os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "ebtrace")
 
 
-def _checksums() -> dict[str, list[int]]:
+def _sources() -> list[tuple[str, int, int, int]]:
+    """What an image is made of: which files, and when each was written last. To read all of them would take a start 2 ms."""
     here = os.path.dirname(os.path.abspath(__file__))
     above = os.path.dirname(os.path.dirname(here))
-    folders = {"bpf": os.path.join(above, "bpf"), "syscalls": os.path.join(os.path.dirname(here), "syscalls"), "kernel": here}
-    kernel = ("build.py", "compile.py", "shapes.py", "headers.py", "btf.py", "uprobes.py", "blanks.py")
-    found = {}
-    for where, folder in folders.items():
-        for name in kernel if where == "kernel" else sorted(os.listdir(folder)):
-            if name.endswith((".c", ".h", ".py")):
-                with open(os.path.join(folder, name), "rb") as file:
-                    data = file.read()
-                found[f"{where}/{name}"] = [len(data), zlib.crc32(data)]
+    found = []
+    for folder in (os.path.join(above, "bpf"), os.path.join(os.path.dirname(here), "syscalls"), here):
+        with os.scandir(folder) as entries:
+            files = [(entry.name, entry.stat()) for entry in entries if entry.name.endswith((".c", ".h", ".py"))]
+        found += [(name, at.st_size, at.st_mtime_ns, at.st_ino) for name, at in sorted(files) if folder != here or name in _KERNEL]
     return found
 
 
@@ -73,7 +71,7 @@ def _identity(mode: str, transport: str) -> str:
     with open("/sys/devices/system/cpu/possible") as cpus:
         possible = cpus.read().strip()
     kernel = system.release, system.version, system.machine, notes, possible
-    return repr((__version__, sys.implementation.cache_tag, kernel, mode, transport, _checksums(), _names()))
+    return repr((__version__, sys.implementation.cache_tag, kernel, mode, transport, _sources(), _names()))
 
 
 def _trusted(path: str, *, folder: bool) -> bool:

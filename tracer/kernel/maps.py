@@ -23,6 +23,8 @@ from tracer.records import (
     PLAIN_HEAD,
     PLAN,
     SCRATCH_HEAD,
+    SEEN,
+    SEEN_BUCKETS,
     SOCK_STATE,
     STATE_SLOT,
     STATE_SLOTS,
@@ -55,7 +57,6 @@ _ROWS, _FEWEST_ROWS_OF_CPU = 8192, 256
 _TOTALS_ROWS = 8192
 _MARKS = 4096
 _CROWD = 8192  # threads that found their slot taken
-_STRINGS_REMEMBERED = 32768
 _SOCKETS = 16384  # TCP sockets that live at one time; those beyond are counted as lost
 _WATCHED = 4096
 _OPERATIONS = 16384  # of io_uring, under way at one time
@@ -178,13 +179,13 @@ def map_plans(cpus: int, *, task_storage: bool, perf: bool, ring_bytes: dict[str
         MapId.TOTALS: MapPlan(_HASH, 8, TOTALS_BYTES, _TOTALS_ROWS, _NO_PREALLOC),
         MapId.ROWS: MapPlan(_ARRAY, 4, 8 + TOTALS_BYTES, cpus * rows_of_cpu(cpus)),
         MapId.RETIRED: MapPlan(_ARRAY, 4, 8, cpus * rows_of_cpu(cpus)),
-        MapId.OVERFLOW: MapPlan(_PERCPU_ARRAY, 4, TOTALS_BYTES, SYSNO_LIMIT, percpu=True),
+        MapId.OVERFLOW: MapPlan(_ARRAY, 4, TOTALS_BYTES, cpus * SYSNO_LIMIT),
         MapId.LEDGER: MapPlan(_PERCPU_ARRAY, 4, struct.calcsize(LANE_COUNT), len(LANES) + 1, percpu=True),
         MapId.CONTROL: MapPlan(_ARRAY, 4, struct.calcsize(CONTROL), 1),
         MapId.SERIALS: MapPlan(_ARRAY, 4, 8, cpus + 1),
         MapId.SCRATCH: MapPlan(
             _PERCPU_ARRAY, 4, struct.calcsize(SCRATCH_HEAD) + TOTALS_BYTES + struct.calcsize(STRING_HEAD) + ARGV_BYTES + 8, 1, percpu=True),
-        MapId.SEEN: MapPlan(_LRU_HASH, 8, 1, _STRINGS_REMEMBERED),
+        MapId.SEEN: MapPlan(_ARRAY, 4, struct.calcsize(SEEN), SEEN_BUCKETS),
         MapId.GATE: MapPlan(_ARRAY, 4, struct.calcsize(GATE), 1),
         MapId.SOCKS: MapPlan(_HASH, 8, struct.calcsize(SOCK_STATE), _SOCKETS),
         MapId.WATCHED: MapPlan(_LRU_HASH, 8, struct.calcsize(WATCHED), _WATCHED),

@@ -56,12 +56,12 @@ def count_pending(counts: Counter[tuple[int, int]], maps: Mapping[MapId, BpfMap]
         try:
             maps[MapId.TOTALS].update(struct.pack(TOTALS_KEY, proc, sysno, cpus), _TOTALS.pack(*row))
         except OSError:
-            _add(maps[MapId.OVERFLOW], sysno, row)
+            _add(maps[MapId.OVERFLOW], sysno, row)  # the first CPU's
             _add(maps[MapId.LEDGER], len(LANES), [count])  # struct lane_count begins with `counted`
 
 
 def _add(table: BpfMap, number: int, row: list[int]) -> None:
-    """Adds to one CPU's part of a row in a per-CPU array."""
+    """Adds to a row of an array, or to one CPU's part of it."""
     key = struct.pack("<I", number)
     words = [word for (word,) in struct.iter_unpack("<Q", table.lookup(key) or b"")]
     words[: len(row)] = [old + more for old, more in zip(words, row)]

@@ -107,11 +107,10 @@ class Harvest:
 
     def _read_overflow(self, found: list[tuple[np.ndarray, np.ndarray]]) -> None:
         """Rows of processes that had none of their own are told as process 0."""
-        table = self._tracing.maps[MapId.OVERFLOW]
-        values = b"".join(table.lookup(struct.pack("<I", sysno)) or b"" for sysno in range(SYSNO_LIMIT))
-        per_cpu = np.frombuffer(values, np.uint64).reshape(SYSNO_LIMIT, self._tracing.cpus, _WORDS)
-        rows = per_cpu.sum(1, dtype=np.uint64)
-        rows[:, _MAX] = per_cpu[:, :, _MAX].max(1)
+        values = b"".join(values for _, values in self._tracing.maps[MapId.OVERFLOW].batches(_CHUNK))
+        per_cpu = np.frombuffer(values, np.uint64).reshape(self._tracing.cpus, SYSNO_LIMIT, _WORDS)
+        rows = per_cpu.sum(0, dtype=np.uint64)
+        rows[:, _MAX] = per_cpu[:, :, _MAX].max(0)
         changed = np.flatnonzero(rows[:, 0] > self._overflow_seen[:, 0])
         found.append((changed.astype(np.uint64) << np.uint64(32), _difference(rows[changed], self._overflow_seen[changed])))
         self._overflow_seen = rows

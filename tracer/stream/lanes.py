@@ -13,7 +13,7 @@ __all__ = ("LIFECYCLE_RECORD", "SYSCALL_RECORD", "Lanes", "bulk_bytes", "open_la
 
 SYSCALL_RECORD, LIFECYCLE_RECORD = 56, 120
 # At 1.7 million calls a second the first holds 150 ms: what a busy machine may keep the drain waiting.
-_RING = {"syscalls": 16 << 20, "lifecycle": 4 << 20, "strings": 1 << 20, "sockets": 2 << 20, "payload": 1 << 20, "plaintext": 8 << 20,
+_RING = {"syscalls": 16 << 20, "lifecycle": 2 << 20, "strings": 1 << 20, "sockets": 2 << 20, "payload": 1 << 20, "plaintext": 8 << 20,
          "images": 1 << 16}
 _BODIES, _PLAINTEXT_MOST = 8, 64 << 20
 _HEADS = 1 << 16  # bytes that leave the kernel in any case: the heads of messages
