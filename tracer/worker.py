@@ -15,14 +15,15 @@ from _socket import socket
 from tracer.bare import partial, signal
 from tracer.errors import EbtraceError
 from tracer.fork import fork
-from tracer.kernel.early import USUAL, Loaded, load_early
+from tracer.kernel.early import USUAL, Early, load_early
 from tracer.kernel.image import image
 from tracer.kernel.perf import PerfStrings
+from tracer.kernel.sizes import ring_bytes
 from tracer.kernel.sys import arch
 from tracer.kernel.tracing import Tracing
 from tracer.link import Link, Message, failure, join, peer
 from tracer.records import CensusKind
-from tracer.stream.lanes import bulk_bytes, open_lanes, ring_bytes
+from tracer.stream.lanes import bulk_bytes, open_lanes
 from tracer.stream.watching import WatchLink
 from tracer.target.process import environment, unseen
 from tracer.target.snapshot import open_files
@@ -40,8 +41,8 @@ SLOW_NS = 10_000_000  # calls of 10 ms and more are never sampled out
 class Beginning:
     """A trace up to the moment at which its probes are live."""
 
-    def __init__(self, link: Link, order: Message, front: int, loaded: Callable[[], Loaded | None]) -> None:
-        """``loaded`` waits for the usual probes; what can be done before them is, since they are the last to be there."""
+    def __init__(self, link: Link, order: Message, front: int, early: Callable[[], Early | None]) -> None:
+        """``early`` gives the usual probes; what can be done before they are loaded is, since they are the last to be there."""
         self.link, self.order, self.front = link, order, front
         self.begun_ns = order.get("begun_ns") or time.clock_gettime_ns(time.CLOCK_MONOTONIC)
         self.pids: list[int] = order.get("pids") or [order["pid"]]
@@ -50,7 +51,7 @@ class Beginning:
         signal.signal(signal.SIGTERM, self._end)  # as at a shutdown: the session is finished
         own_plans = _plans(order)
         self.sizes = ring_bytes(order["transport"], order.get("ring_mb"), order.get("max_body") or 0)
-        self.tracing, self.probes, self.cached, self.watch = _ready(order, self.sizes, loaded)
+        self.tracing, self.probes, self.cached, self.watch, wait = _ready(order, self.sizes, early)
         self.plans = own_plans or self.probes["plans"]
         self.tracing.plan(self.plans, SLOW_NS, bulk_bytes(order.get("max_body") or 0))
         self.lanes = open_lanes(self.tracing, self.sizes)
@@ -63,6 +64,9 @@ class Beginning:
         if not self.run:
             # Nobody waits for the beginning, and what a busy target does until NumPy is there would have to be kept in memory.
             import tracer.stream.pen  # noqa: F401
+        self.inherited = open_files(self.pids[0]) if self.run else []
+        self.environments = [environment(pid) for pid in self.pids]  # now: a held target is about to exec, and for a moment has none then
+        wait()
         self.tracing.attach()
         self.started = time.time_ns(), time.clock_gettime_ns(time.CLOCK_MONOTONIC)
         for pid in self.pids:
@@ -74,8 +78,6 @@ class Beginning:
         if not self.run:
             self.sockets = self.tracing.sockets(CensusKind.BOUND)
             self.found += self.tracing.adopt(children=order.get("children", True))  # births that were lost to that census
-        self.inherited = open_files(self.pids[0]) if self.run else []
-        self.environments = [environment(pid) for pid in self.pids]  # now: a held target is about to exec, and for a moment has none then
         self.startup_ms: float | None = None
         if self.run:
             if self.watch is not None:
@@ -104,30 +106,33 @@ def _plans(order: Message) -> bytes | None:
     return plans(arch(), expression, sample, names=order["mode"] == "full")
 
 
-def _ready(order: Message, sizes: dict[str, int], loaded: Callable[[], Loaded | None]) -> tuple[Tracing, dict[str, Any], bool, WatchLink | None]:
-    """The probes that the order asks for, their image, whether that was in the cache, and the watch, if there is one. Raises HostError."""
-    early = loaded()
+def _ready(
+    order: Message, sizes: dict[str, int], begun: Callable[[], Early | None],
+) -> tuple[Tracing, dict[str, Any], bool, WatchLink | None, Callable[[], None]]:
+    """The probes that the order asks for, their image, whether that was in the cache, the watch, if there is one, and what waits until the
+    programs are loaded. Raises HostError, and so does that."""
+    early = begun()
     if early is not None:
         watch = WatchLink(*early.watch)
         if (order["mode"], order["transport"]) == USUAL and sizes == ring_bytes(USUAL[1], None):
-            return early.tracing, early.image, True, watch
+            return early.tracing, early.image, True, watch, early.wait
         watch.end()
-        early.tracing.close()
+        early.discard()
     probes, cached = image(order["mode"], order["transport"])
     tracing = Tracing(probes, sizes)
     tracing.load()
-    return tracing, probes, cached, None
+    return tracing, probes, cached, None, lambda: None
 
 
-def serve(connection: socket, loaded: Callable[[], Loaded | None]) -> int:
-    """Traces as the front orders, with the probes that were ``loaded`` early; returns the exit status of the worker process."""
+def serve(connection: socket, early: Callable[[], Early | None]) -> int:
+    """Traces as the front orders, with the probes that are loaded ``early``; returns the exit status of the worker process."""
     os.environ["OPENBLAS_NUM_THREADS"] = "1"  # NumPy would start a thread for every core, and multiplies nothing here
     link = Link(connection)
     order = link.wait()
     if order is None or order.get("do") != "start":
         return 1
     try:
-        beginning = Beginning(link, order, peer(connection)[0], loaded)
+        beginning = Beginning(link, order, peer(connection)[0], early)
     except EbtraceError as error:
         link.send(failure(error))
         return error.status

@@ -13,9 +13,9 @@ from tracer.kernel.build import flags
 from tracer.kernel.compile import Compilation
 from tracer.kernel.image import image
 from tracer.kernel.shapes import shapes
+from tracer.kernel.sizes import ring_bytes
 from tracer.kernel.sys import arch, possible_cpus
 from tracer.kernel.tracing import Tracing
-from tracer.stream.lanes import ring_bytes
 from tracer.tls.attach import Attachments
 from tracer.tls.quick import quick
 

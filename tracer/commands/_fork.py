@@ -13,8 +13,8 @@ def live_early(connection: int) -> int:
     """The worker's life, beginning with what takes longest."""
     from tracer.kernel.early import load_early
 
-    loaded = load_early(connection)
+    early = load_early(connection)
     from tracer.commands._live import live
     from tracer.worker import serve
 
-    return live(lambda link: serve(link, loaded), connection)
+    return live(lambda link: serve(link, early), connection)

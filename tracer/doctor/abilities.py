@@ -15,11 +15,11 @@ from tracer.kernel.btf import VMLINUX, KernelBtf
 from tracer.kernel.loading import attach_one, jited, read_census, refusal
 from tracer.kernel.maps import BpfMap, create, map_plans
 from tracer.kernel.perf import PerfStrings
+from tracer.kernel.sizes import ring_bytes
 from tracer.kernel.sys import possible_cpus
 from tracer.kernel.trying import LEAVE, instructions, load_one, probe_features
 from tracer.kernel.uprobes import attach_to_oneself, uprobe_multi_works, uretprobes_are_safe
 from tracer.records import LANES, MapId
-from tracer.stream.lanes import ring_bytes
 from tracer.target.rights import can_trace
 
 __all__ = ("abilities",)

@@ -19,12 +19,13 @@ if TYPE_CHECKING:
     _T = TypeVar("_T")
 
 __all__ = (
-    "ITER", "RAW_TRACEPOINT", "attach", "attach_one", "jited", "load", "load_uprobe", "on_two_threads", "prog_load", "read_census",
+    "ITER", "RAW_TRACEPOINT", "UPROBE_MULTI", "attach", "attach_one", "jited", "load", "load_uprobe", "on_two_threads", "prog_load", "read_census",
     "recursion_misses", "refusal",
 )
 
 _PROG_LOAD, _RAW_TRACEPOINT_OPEN, _OBJ_INFO, _LINK_CREATE, _ITER_CREATE = 5, 17, 15, 28, 33
 RAW_TRACEPOINT, _TRACING, ITER = 17, 26, 28  # BPF_PROG_TYPE_*; attach type BPF_TRACE_ITER
+UPROBE_MULTI = 48  # BPF_TRACE_UPROBE_MULTI: what a program is loaded for that is attached by a link
 _KPROBE = 2  # BPF_PROG_TYPE_KPROBE: uprobes are of this type, too
 
 

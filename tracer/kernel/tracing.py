@@ -9,11 +9,10 @@ import time
 from tracer.bare import Thread, suppress
 from tracer.errors import HostError, TargetError
 from tracer.kernel.blanks import filled
-from tracer.kernel.loading import attach, load, load_uprobe, on_two_threads, read_census, recursion_misses, refusal
+from tracer.kernel.loading import UPROBE_MULTI, attach, load, load_uprobe, on_two_threads, read_census, recursion_misses, refusal
 from tracer.kernel.maps import BpfMap, create, map_plans
 from tracer.kernel.probes import CENSUS, HELD, LATE, SOCKET_CENSUS, TAILS, TWINS, UNFINISHED, UPROBES, WITHOUT
 from tracer.kernel.sys import membarrier
-from tracer.kernel.uprobes import UPROBE_MULTI
 from tracer.records import CONTROL, LANE_COUNT, LANES, MARK, CensusKind, Lane, MapId, StateFlag
 
 TYPE_CHECKING = False

@@ -14,20 +14,20 @@ import fcntl
 import os
 import struct
 
+from tracer.kernel.loading import UPROBE_MULTI
 from tracer.kernel.sys import arch, bpf, buffer, perf_event_open
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ("UPROBE_MULTI", "attach_to_oneself", "attach_uprobes", "uprobe_multi_works", "uretprobes_are_safe")
+__all__ = ("attach_to_oneself", "attach_uprobes", "uprobe_multi_works", "uretprobes_are_safe")
 
 _KIND = "/sys/bus/event_source/devices/uprobe/"
 _SET_BPF, _ENABLE = 0x40042408, 0x2400  # PERF_EVENT_IOC_*
 _CLOEXEC = 8
 _URETPROBE = 335  # __NR_uretprobe, x86-64 only
 _PROG_LOAD, _LINK_CREATE, _KPROBE = 5, 28, 2
-UPROBE_MULTI = 48  # BPF_TRACE_UPROBE_MULTI: what a program is loaded for that is attached by a link
 _LEAVE = struct.pack("<BBhiBBhi", 0xB7, 0, 0, 0, 0x95, 0, 0, 0)  # r0 = 0; exit
 
 
