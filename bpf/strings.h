@@ -12,6 +12,9 @@
 #define ROUND_WORDS 4
 
 /*
+ * The halves are multiplied with each other, so that nobody who does not know the key can say how a difference spreads. By a known odd
+ * number alone the upper bit of a word stays the upper bit, and another word can take it back.
+ *
  * Whole rounds only: the bytes behind the end are made zero first, the buffer has room for them. The verifier walks every
  * round, at 80 ms for a page of text; hence INTERN_BYTES, and several words a round.
  */
@@ -39,8 +42,7 @@ INLINE u64 hash_bytes(struct scratch *s, u32 kept)
 #pragma unroll
 		for (u32 word = 0; word < ROUND_WORDS; word++) {
 			hash ^= words[i * ROUND_WORDS + word];
-			hash *= SCATTER;
-			hash ^= hash >> 32;
+			hash = hash * SCATTER + (hash >> 32) * (u32)hash;
 		}
 		asm volatile("" : "+r"(i));
 	}
@@ -71,9 +73,11 @@ INLINE u64 intern(void *ctx, struct scratch *s, u32 kept, u32 length)
 		id = STRING_ONCE | (u64)this_cpu() << 48 | s->sent_once;
 	}
 	s->head.id = id;
-	s->head.flags = length > kept ? STRING_CUT : 0;
+	/* Calculated: the verifier would walk on for each answer. */
+	_Static_assert(STRING_CUT == 1 && RB_NO_WAKEUP == 1 && RB_FORCE_WAKEUP == 2, "flags that are counted with");
+	s->head.flags = OPAQUE((u64)kept - length) >> 63;
 	s->sent += 1;
-	wake = s->sent % WAKE_STRINGS && kept <= PATH_BYTES ? RB_NO_WAKEUP : RB_FORCE_WAKEUP;
+	wake = RB_NO_WAKEUP + ((OPAQUE(s->sent % WAKE_STRINGS - 1) | OPAQUE(PATH_BYTES - (u64)kept)) >> 63);
 	ledger_add(LANE_STRINGS, COUNTED);
 	if (!lane_send(ctx, MAP_STRINGS, LANE_STRINGS, &s->head, sizeof(s->head) + kept, wake) && seen) {
 		seen->ids[1] = seen->ids[0];

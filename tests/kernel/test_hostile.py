@@ -55,6 +55,25 @@ def test_hostile_names(lab: Lab) -> None:
     assert (process["argv_state"], process["argv"][0]) == ("cut", "true")
 
 
+def test_names_that_differ_only_where_multiplying_shows_little(lab: Lab) -> None:
+    """Two names with one hash would be one file. The upper bit of a word is all that any odd multiplier leaves alone."""
+    first = bytes(range(0x41, 0x41 + 24))
+    names = {first}
+    for upper, lower in ((0x80, 0x80), (0x80, 0), (0, 0x80), (0xC0, 0xC0), (0x80, 0x40), (0x40, 0x80)):
+        for place in range(8, 24):
+            other = bytearray(first)
+            other[7] ^= upper
+            other[place] ^= lower
+            names.add(bytes(other))
+            if place + 4 < 24:
+                other[place + 4] ^= upper
+                names.add(bytes(other))
+    program = "import sys\nfor name in NAMES:\n    try:\n        open(name)\n    except OSError:\n        pass"
+    session = lab.trace([sys.executable, "-c", program.replace("NAMES", repr(sorted(names)))]).whole()
+    opened = [os.fsencode(call["args"]["path"]) for call in session.calls_of("openat")]
+    assert [name for name in opened if name.startswith(first[:7])] == sorted(names)
+
+
 def test_nothing_of_it_reaches_the_terminal(lab: Lab) -> None:
     top = lab.folder / "top"
     top.mkdir()
