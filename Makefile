@@ -73,6 +73,7 @@ packages-dev:
 $(BIN)/pip: | packages
 	$(PYTHON) -m venv --clear $(VENV)
 	$(PIP) --upgrade 'pip>=25.3'  # the script that an older one makes loads Python's regular expressions first of all, for 8 ms
+	$(BIN)/python -m pip --quiet uninstall --yes setuptools  # Python 3.11 puts it there, and its stand-in for distutils into each start, for 1 ms
 
 $(VENV)/.ready: pyproject.toml $(WEB) $(BIN)/pip | packages
 	$(PIP) --editable .

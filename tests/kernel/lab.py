@@ -73,7 +73,9 @@ class Session:
     @cached_property
     def processes(self) -> dict[int, dict[str, Any]]:
         """The processes by pid; in a short session no pid comes twice."""
-        assert max(Counter(process["pid"] for process in self.stats["processes"]).values()) == 1
+        counts = Counter(process["pid"] for process in self.stats["processes"])
+        twice = [process for process in self.stats["processes"] if counts[process["pid"]] > 1]
+        assert not twice, [{name: value for name, value in process.items() if name != "syscalls"} for process in twice[:4]]
         return {process["pid"]: process for process in self.stats["processes"]}
 
     @property
@@ -84,7 +86,7 @@ class Session:
         """Checks that the session has its end, lost nothing, and says no problem; returns itself."""
         assert self.stats["session"]["complete"] is True
         assert self.lost == 0, self.stats["ledger"]
-        assert self.stats["session"]["problems"] == []
+        assert self.stats["session"]["problems"] == [], self.stats["session"]["problems"]
         return self
 
 

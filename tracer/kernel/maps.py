@@ -54,7 +54,7 @@ TOTALS_BYTES = 8 * (6 + HISTOGRAM_BUCKETS)
 # Rows of living processes, one for each syscall and CPU: those that find their place, and the others. A process beyond them is still
 # counted, in the overflow row of its syscall.
 _ROWS, _FEWEST_ROWS_OF_CPU = 8192, 256
-_TOTALS_ROWS = 8192
+_TOTALS_ROWS = 32768  # that are made as they are needed: what a second of the fastest forks may want before it is read for the first time
 _MARKS = 4096
 _CROWD = 8192  # threads that found their slot taken
 _SOCKETS = 16384  # TCP sockets that live at one time; those beyond are counted as lost
