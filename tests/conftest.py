@@ -1,7 +1,8 @@
-"""What all test folders share: the traced C programs, compiled once per run."""
+"""What all test folders share: the traced C programs, compiled once per run, and signals that are not ignored."""
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
@@ -16,6 +17,14 @@ BUILDS = {  # how a program is compiled, where that is not as usual
     "tlscalls": ("tlscalls.c", OPENSSL),
     "tlscalls-static": ("tlscalls.c", ("-static", "-s", *OPENSSL)),
 }
+
+
+@pytest.fixture(scope="session", autouse=True)
+def signals_as_at_a_terminal() -> None:
+    """A shell has what it starts in the background ignore both of these, and a program passes that on to its children."""
+    for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGQUIT, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, usual)
 
 
 @pytest.fixture(scope="session")

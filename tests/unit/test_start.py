@@ -9,8 +9,9 @@ import pytest
 
 # As tracer/commands/_fork.py and tracer/kernel/early.py load it
 _WORKER = "import tracer.commands, tracer.kernel.early, tracer.commands._live, tracer.worker"
-_WATCH = "import tracer.commands, tracer.kernel.early, tracer.tls.life"
+_WATCH = "import tracer.commands, tracer.kernel.early, tracer.tls.life, tracer.tls.cache"
 _SLOW = {"typing", "dataclasses", "inspect", "subprocess", "socket", "logging", "uuid", "datetime", "re", "enum", "json",
+         "collections", "contextlib", "functools", "heapq", "threading",
          "numpy", "msgpack", "psutil", "zstandard"}
 
 
