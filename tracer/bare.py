@@ -24,7 +24,7 @@ __all__ = ("Thread", "heappop", "heappush", "new_lock", "partial", "signal", "su
 new_lock = _thread.allocate_lock
 
 
-class _Suppress:
+class suppress:  # noqa: N801  # as contextlib spells it
     """A block that ends, and no more, at an error of these kinds."""
 
     def __init__(self, *kinds: type[BaseException]) -> None:
@@ -35,9 +35,6 @@ class _Suppress:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> bool:
         return kind is not None and issubclass(kind, self._kinds)
-
-
-suppress = _Suppress
 
 
 class Thread:

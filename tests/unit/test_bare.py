@@ -1,10 +1,11 @@
-"""What stands in for contextlib and threading until the target runs."""
+"""What stands in for contextlib and threading until the target runs, and what is done with it."""
 
 from __future__ import annotations
 
 import pytest
 
 from tracer.bare import Thread, suppress
+from tracer.kernel.loading import on_two_threads
 
 
 def test_a_thread_has_done_its_work_when_it_is_joined() -> None:
@@ -34,3 +35,21 @@ def test_errors_of_these_kinds_end_the_block_and_others_pass() -> None:
     with pytest.raises(TypeError), suppress(OSError):
         raise TypeError
     assert reached == ["begin"]
+
+
+@pytest.mark.parametrize("kind", [IndexError, StopIteration, KeyboardInterrupt])
+def test_two_threads_do_all_or_raise_what_was_raised_and_begin_nothing_more(kind: type[BaseException]) -> None:
+    done: list[int] = []
+    on_two_threads(done.append, range(101))
+    assert sorted(done) == list(range(101))
+
+    def fail(number: int) -> None:
+        done.append(number)
+        if number == 7:
+            raise kind
+
+    done.clear()
+    with pytest.raises(kind):
+        on_two_threads(fail, range(100_003))
+    assert 7 in done
+    assert len(done) < 100_003

@@ -71,18 +71,17 @@ def _verdict(name: str, code: bytes, btf_id: int, attach_type: int, kind: int = 
 
 
 def on_two_threads(work: Callable[[_T], object], items: Iterable[_T]) -> None:
-    """Calls ``work`` with each item, in their order, until it raises; raises the first error. For work that lets other threads run."""
-    waiting = list(items)[::-1]
+    """Calls ``work`` with each item, in their order, until it raises; raises that. For work that lets other threads run."""
+    waiting = list(items)
+    shared = iter(waiting)  # whoever is free takes the next
 
     def each() -> None:
-        try:
-            while waiting:
-                work(waiting.pop())
-        except IndexError:  # the other one took the last
-            pass
-        except BaseException:
-            waiting.clear()
-            raise
+        for item in shared:
+            try:
+                work(item)
+            except BaseException:
+                waiting.clear()  # which ends the loop of the other one
+                raise
 
     thread = Thread(each)
     try:

@@ -96,12 +96,6 @@ class Tracing:
             self._programs |= load({name: self._code(name)}, self._image["places"])
         return self._programs.get(name)
 
-    def _needed(self, name: str) -> int:
-        """A program without which there is no trace. Raises HostError."""
-        if (program := self._program(name)) is None:
-            raise HostError(f"the probe {name} is missing from the image", "remove ~/.cache/ebtrace and /var/cache/ebtrace, and try again")
-        return program
-
     def _code(self, name: str, given: int = 0) -> bytes:
         return filled(self._image["programs"][name], self._image["blanks"][name], self._fds, given)
 
@@ -160,7 +154,8 @@ class Tracing:
         traced parent, and the fork probe sees it.
         """
         self._control(CensusKind.CHILDREN if children else CensusKind(0))
-        found, census = b"", self._needed(CENSUS)
+        found, census = b"", self._program(CENSUS)
+        assert census is not None, "no image is made without it"
         while True:
             lost = self._lost_births()
             new = read_census(census)

@@ -113,9 +113,15 @@ def _openssl(elf: Elf, symbols: dict[str, Symbol], near: bool) -> Found:
                 del addresses[role]
                 addresses.pop(f"{role}_ex", None)
                 addresses[inside[found[1]]] = found[0]
-    base, _, version = elf.soname().partition(".so.")
-    known = base.partition("-")[0] == "libssl" and version[:1].isdigit() and not version.strip("0123456789.")
-    return Found(library, version if known else "", "symbols", functions_at(elf, addresses, near=near))
+    return Found(library, _version(elf.soname()), "symbols", functions_at(elf, addresses, near=near))
+
+
+def _version(soname: str) -> str:
+    """What stands behind libssl.so. or libssl-KIND.so.; "" where it is no version, or another library's."""
+    base, _, version = soname.partition(".so.")
+    kind = base.removeprefix("libssl-").replace("_", "a")  # letters, digits and _
+    ours = base == "libssl" or (base.startswith("libssl-") and kind.isalnum())
+    return version if ours and version[:1].isdigit() and not version.strip("0123456789.") else ""
 
 
 def _gnutls(elf: Elf, symbols: dict[str, Symbol], near: bool) -> Found:
@@ -125,16 +131,16 @@ def _gnutls(elf: Elf, symbols: dict[str, Symbol], near: bool) -> Found:
     addresses = {role: symbols[name].address for name, role in roles.items() if name in symbols}
     section = elf.section(".rodata")
     texts = elf.read(section.offset, min(section.size, 4 << 20)) if section else b""
-    return Found("gnutls", _release(texts, b"3"), "symbols", functions_at(elf, addresses, near=near))
+    return Found("gnutls", _release(texts), "symbols", functions_at(elf, addresses, near=near))
 
 
-def _release(texts: bytes, major: bytes) -> str:
-    """The first text among them, each ended by NUL, that is a release of this major version: major.minor.patch; "" if there is none."""
-    begin = b"\0" + major + b"."
-    at = texts.find(begin)
+def _release(texts: bytes) -> str:
+    """The first of the texts between NULs that is a release of GnuTLS 3: 3.minor.patch; "" if there is none."""
+    at = texts.find(b"\x003.")
     while at >= 0:
-        minor, _, patch = texts[at + len(begin) : max(0, texts.find(b"\0", at + 1))].partition(b".")
-        if minor.isdigit() and patch.isdigit():
-            return b".".join((major, minor, patch)).decode()
-        at = texts.find(begin, at + 1)
+        end = texts.find(b"\0", at + 1)
+        word = texts[at + 1 : max(end, 0)]
+        if word.count(b".") == 2 and all(part.isdigit() for part in word.split(b".")):
+            return word.decode()
+        at = texts.find(b"\x003.", at + 1)
     return ""
