@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.programs import sleeping
 from tests.unit.front_fake import SESSION
 from tests.unit.front_support import ENDED, LIVE, until
 from tracer.commands.attach import _pids
@@ -17,7 +18,7 @@ from tracer.target.process import check, unseen
 
 @pytest.fixture
 def target():
-    process = subprocess.Popen(["sleep", "1000"])
+    process = sleeping()
     yield process
     assert process.poll() is None, "the target was disturbed"
     process.kill()

@@ -4,12 +4,12 @@ import os
 import re
 import shutil
 import signal
-import subprocess
 import sys
 import time
 
 import pytest
 
+from tests.programs import sleeping
 from tests.unit.front_support import ENDED, LIVE, Terminal, until
 
 COUNTS = "import os, signal, time\n" \
@@ -180,7 +180,7 @@ def test_hanging_up_the_terminal_ends_target_and_front(front):
 
 @pytest.fixture
 def sleeper():
-    process = subprocess.Popen(["sleep", "1000"])
+    process = sleeping()
     yield process
     process.kill()
     process.wait()

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.programs import sleeping
 from tracer.target.hold import Hold
 
 # Counts in memory that the test can see, and notes signals; N threads.
@@ -120,7 +121,7 @@ def counted() -> Iterator[Callable[..., Counted]]:
 @pytest.fixture(autouse=True)
 def _able() -> None:
     """Yama's ptrace_scope 1 allows children only, 2 root only, 3 nobody; a container may have no ptrace at all."""
-    child = subprocess.Popen(["sleep", "60"])
+    child = sleeping()
     hold = Hold(child.pid)
     able = bool(hold._stopped)
     hold.release()

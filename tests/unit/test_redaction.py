@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from tests.programs import sleeping
 from tracer.secrets.redactor import Redactor
 from tracer.stream.lanes import bulk_bytes
 from tracer.stream.redaction import Redaction
@@ -21,7 +22,7 @@ SECRET = "hunter2-and-a-half"
 @pytest.fixture
 def process() -> Iterator[subprocess.Popen[bytes]]:
     """One with a secret in its environment."""
-    running = subprocess.Popen(["sleep", "60"], env={"DB_PASSWORD": SECRET, "EMPTY": "", "LANG": "C", "WITH": "a=b", "ODD": os.fsdecode(b"\xff")})
+    running = sleeping(env={"DB_PASSWORD": SECRET, "EMPTY": "", "LANG": "C", "WITH": "a=b", "ODD": os.fsdecode(b"\xff")})
     yield running
     running.kill()
     running.wait()

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.programs import sleeping
 from tracer.tls.elf import Elf
 from tracer.tls.images import Image, mapped_files, places
 
@@ -39,7 +40,7 @@ def copied(tmp_path: Path) -> Iterator[tuple[Path, subprocess.Popen[bytes]]]:
     """A process that runs a program which is only here."""
     program = tmp_path / "a name with blanks"
     shutil.copy(PROGRAM, program)
-    process = subprocess.Popen([program, "60"])
+    process = sleeping(program)
     yield program, process
     process.kill()
     process.wait()
