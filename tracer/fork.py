@@ -11,12 +11,16 @@ if TYPE_CHECKING:
 
 __all__ = ("fork",)
 
+_PROCESSOR = 36  # of /proc/self/stat behind the name: the CPU that this runs on
+
 
 def fork(live: Callable[[int], int]) -> tuple[int, int]:
     """Forks a process that does ``live`` with its end of a socket pair, and ends with that status; returns its pid and the other end."""
     ours, theirs = (end.detach() for end in socketpair())
+    here = _processor()
     pid = os.fork()
     if pid:
+        _elsewhere(pid, here)
         os.close(theirs)
         return pid, ours
     status = 1
@@ -26,3 +30,30 @@ def fork(live: Callable[[int], int]) -> tuple[int, int]:
         status = live(theirs)
     finally:
         os._exit(status)
+
+
+def _processor() -> int:
+    """The CPU that this runs on; -1 where nobody says."""
+    try:
+        fd = os.open("/proc/self/stat", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return -1
+    try:
+        return int(os.read(fd, 1024).rpartition(b") ")[2].split()[_PROCESSOR])
+    finally:
+        os.close(fd)
+
+
+def _elsewhere(pid: int, here: int) -> None:
+    """Moves a process that was just forked to another CPU than ``here``, where it would run in turn with this one.
+
+    Linux should find an idle CPU by itself. In a virtual machine with two it was seen not to, in 55 forks of 60: parent and child took
+    turns for 10 ms and more, until the load was balanced.
+    """
+    try:
+        allowed = os.sched_getaffinity(pid)
+        if len(allowed) > 1:
+            os.sched_setaffinity(pid, allowed - {here})  # which moves it at once
+            os.sched_setaffinity(pid, allowed)
+    except OSError:
+        pass  # it is gone, or stays where it is

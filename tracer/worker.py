@@ -7,6 +7,7 @@ it loads only what it takes to get there; the rest is tracer/stream/trace.py.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import time
@@ -138,6 +139,7 @@ def serve(connection: socket, early: Callable[[], Early | None]) -> int:
         return error.status
     from tracer.stream.trace import Trace
 
+    gc.enable()
     Trace(beginning).run()
     return 0
 

@@ -11,7 +11,7 @@ import pytest
 _WORKER = "import tracer.commands, tracer.kernel.early, tracer.commands._live, tracer.worker"
 _WATCH = "import tracer.commands, tracer.kernel.early, tracer.tls.life, tracer.tls.cache"
 _SLOW = {"typing", "dataclasses", "inspect", "subprocess", "socket", "logging", "uuid", "datetime", "re", "enum", "json",
-         "collections", "contextlib", "functools", "heapq", "threading",
+         "collections", "contextlib", "ctypes", "functools", "heapq", "resource", "threading",
          "numpy", "msgpack", "psutil", "zstandard"}
 
 

@@ -6,6 +6,7 @@ For a trace it forks the worker first of all; until then it loads nothing that c
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -39,8 +40,10 @@ def entry() -> None:
 def _prepare() -> StartWorker:
     """A worker that can be forked is, so that it loads its modules while the front loads its own and parses its words.
 
-    Should the command line turn out to be wrong, the worker finds its socket ended before any "start", and leaves.
+    Should the command line turn out to be wrong, the worker finds its socket ended before any "start", and leaves. Nobody collects garbage
+    until the target runs: modules are none, and each search among them would copy the pages that the processes share.
     """
+    gc.disable()
     forked = fork(live_early) if can_trace() else None
     from tracer.commands._workers import forked_worker, sudo_worker
 

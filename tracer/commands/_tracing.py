@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import stat
 import time
@@ -101,6 +102,7 @@ class Tracer:
             if self.failure is not None:
                 raise self.failure
             if self.live:
+                gc.enable()
                 return
             if self._worker.link.ended:
                 raise EbtraceError(f"the tracer {self._worker.leave(_PATIENCE_S) or 'ended'} before it was ready", HostError.default_remedy)

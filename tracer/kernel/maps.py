@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import struct
 
-from tracer.kernel.sys import bpf, bpf_in_place, buffer
+from tracer.kernel.sys import Memory, bpf, bpf_in_place, buffer
 from tracer.records import (
     APARTS,
     ARGV_BYTES,
@@ -155,15 +154,15 @@ class BpfMap:
             except FileNotFoundError:  # the end of the map; what was found on the way counts
                 last = True
             if found := done():
-                yield ctypes.string_at(keys, found * self.plan.key), ctypes.string_at(values, found * self._size())
+                yield bytes(memoryview(keys)[: found * self.plan.key]), bytes(memoryview(values)[: found * self._size()])
             if last:
                 return
             place.raw, start = following.raw, place_at
 
 
-def _batch(keys: int, values: int, count: int, fd: int, start: int = 0, following: int = 0) -> tuple[ctypes.Array[ctypes.c_char], Callable[[], int]]:
+def _batch(keys: int, values: int, count: int, fd: int, start: int = 0, following: int = 0) -> tuple[Memory, Callable[[], int]]:
     """Attributes of a batch call, and how many entries the kernel says it has done."""
-    attributes = ctypes.create_string_buffer(struct.pack("<QQQQIIQQ", start, following, keys, values, count, fd, 0, 0), 56)
+    attributes = buffer(struct.pack("<QQQQIIQQ", start, following, keys, values, count, fd, 0, 0))[0]
     return attributes, lambda: int(struct.unpack_from("<I", attributes.raw, 32)[0])
 
 

@@ -12,7 +12,7 @@ from tracer.kernel.blanks import filled
 from tracer.kernel.loading import UPROBE_MULTI, attach, load, load_uprobe, on_two_threads, read_census, recursion_misses, refusal
 from tracer.kernel.maps import BpfMap, create, map_plans
 from tracer.kernel.probes import CENSUS, HELD, LATE, SOCKET_CENSUS, TAILS, TWINS, UNFINISHED, UPROBES, WITHOUT
-from tracer.kernel.sys import membarrier
+from tracer.kernel.sys import lift_limits, membarrier
 from tracer.records import CONTROL, LANE_COUNT, LANES, MARK, CensusKind, Lane, MapId, StateFlag
 
 TYPE_CHECKING = False
@@ -37,13 +37,7 @@ class Tracing:
         self._seed = os.urandom(8)
         self._slow_ns = self._bulk = self._over = 0
         self._found_again = 0  # births that were lost while the census was taken, and then found by it
-        with suppress(ImportError, OSError, ValueError):
-            import resource  # before Linux 5.11 map memory counts against this limit
-
-            resource.setrlimit(resource.RLIMIT_MEMLOCK, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-        with suppress(ImportError, OSError, ValueError):
-            most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]  # the target's limit, which may leave no room for maps and probes
-            resource.setrlimit(resource.RLIMIT_NOFILE, (most if most != resource.RLIM_INFINITY else 1 << 16, most))
+        lift_limits()  # the target's, which may leave no room for maps and probes
         self.maps: dict[MapId, BpfMap] = {}
         self._programs: dict[str, int] = {}
         self._loading: Thread | None = None

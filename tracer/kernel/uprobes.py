@@ -9,13 +9,12 @@ a target's seccomp filter may answer with death (mended in 6.14: the filter is n
 
 from __future__ import annotations
 
-import ctypes
 import fcntl
 import os
 import struct
 
 from tracer.kernel.loading import UPROBE_MULTI
-from tracer.kernel.sys import arch, bpf, buffer, perf_event_open
+from tracer.kernel.sys import arch, bpf, buffer, function, perf_event_open, symbol
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -98,19 +97,19 @@ def _mapped_at(address: int) -> tuple[str, int]:
 
 def _refuse_uretprobe() -> None:
     """A seccomp filter for the calling process that kills it for the system call of uretprobes."""
-    libc = ctypes.CDLL(None)
     # load the number; if it is that one: kill, else allow (include/uapi/linux/filter.h, linux/seccomp.h)
     code = struct.pack("<HBBIHBBIHBBIHBBI", 0x20, 0, 0, 0, 0x15, 0, 1, _URETPROBE, 0x06, 0, 0, 0x80000000, 0x06, 0, 0, 0x7FFF0000)
     memory, at = buffer(code)
     program, program_at = buffer(struct.pack("<H6xQ", 4, at))
-    if libc.prctl(38, 1, 0, 0, 0) or libc.prctl(22, 2, ctypes.c_void_p(program_at), 0, 0):  # PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP
+    prctl = function("prctl")
+    if prctl(38, 1, 0, 0, 0) or prctl(22, 2, program_at, 0, 0):  # PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP
         os._exit(2)
     del memory, program
 
 
 def attach_to_oneself(*, returning: bool, multi: bool = False) -> int:
     """An uprobe that does nothing, at getppid(3) of this process's C library; to be closed. Raises OSError."""
-    address = ctypes.cast(ctypes.CDLL(None).getppid, ctypes.c_void_p).value or 0
+    address = symbol("getppid")
     code, code_at = buffer(_LEAVE)
     licence, licence_at = buffer(b"GPL\0")
     kind = UPROBE_MULTI if multi else 0
@@ -144,7 +143,7 @@ def uretprobes_are_safe(*, multi: bool) -> bool:
         pid = os.fork()
         if not pid:
             _refuse_uretprobe()
-            ctypes.CDLL(None).getppid()
+            function("getppid")()
             os._exit(0)
         return os.waitpid(pid, 0)[1] == 0
     finally:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,6 +26,8 @@ def kernel_map_bytes(fds: list[int]) -> int:
 
 def usage(front_pid: int | None, helpers: Mapping[str, float]) -> dict[str, Any]:
     """CPU seconds and peak resident MB of this process since its start, with those of its helpers, and of the front beside it."""
+    import resource  # at the end, when nobody waits
+
     own = resource.getrusage(resource.RUSAGE_SELF)
     found: dict[str, Any] = sum_of({
         "cpu_s": round(own.ru_utime + own.ru_stime, 4),
@@ -39,6 +40,8 @@ def usage(front_pid: int | None, helpers: Mapping[str, float]) -> dict[str, Any]
 
 def usage_beside() -> dict[str, float]:
     """What this process, forked from the worker, and its children took: cpu_s, and as peak_rss_mb what it does not share with the worker."""
+    import resource
+
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     shared = _kb("/proc/self/smaps_rollup", "Shared_Clean:", "Shared_Dirty:")
     return {"cpu_s": round(sum(each.ru_utime + each.ru_stime for each in used), 4),

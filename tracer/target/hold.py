@@ -5,9 +5,10 @@ If the tracer dies meanwhile, the kernel lets go of the process. Used by one thr
 
 from __future__ import annotations
 
-import ctypes
 import os
 import time
+
+from tracer.kernel.sys import function
 
 __all__ = ("Hold",)
 
@@ -18,12 +19,11 @@ _PATIENCE_S = 0.05  # for a thread to stop: one in an uninterruptible sleep does
 _TICK_S = 0.0005
 _THREADS = 64  # more than that were not started a moment ago
 
-_libc = ctypes.CDLL(None, use_errno=True)
-_libc.ptrace.restype = ctypes.c_long
+_call = function("ptrace")
 
 
 def _ptrace(request: int, tid: int, data: int = 0) -> bool:
-    return int(_libc.ptrace(ctypes.c_long(request), ctypes.c_long(tid), None, ctypes.c_void_p(data))) == 0
+    return _call(request, tid, 0, data) == 0
 
 
 class Hold:

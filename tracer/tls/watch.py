@@ -12,6 +12,7 @@ is held still, for a few milliseconds, or at most HOLD_S where it has to be sear
 
 from __future__ import annotations
 
+import gc
 import os
 import select
 import struct
@@ -66,6 +67,7 @@ class TlsWatch:
 
     def run(self) -> None:
         """Until the worker says stop, or has died."""
+        gc.enable()
         poll = select.poll()
         poll.register(self._link.fileno(), select.POLLIN)
         if not self._tracing.perf:
