@@ -117,8 +117,7 @@ INLINE void adopt(struct census_context *ctx, struct task_struct *task, u64 cens
 
 PROBE(on_census)(struct census_context *ctx)
 {
-	u32 zero = 0;
-	struct control *control = map_lookup(MAP(MAP_CONTROL), &zero);
+	struct control *control = map_lookup(MAP(MAP_CONTROL), KEY(0));
 	struct task_struct *task = ctx->task;
 
 	if (!task || !control)

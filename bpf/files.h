@@ -32,8 +32,7 @@ INLINE int file_was_created(s32 fd)
 /* A number for a kernel object that tells nothing of its address. `salt` tells apart what lies at one address in turn. */
 INLINE u64 alias(u64 address, u64 salt)
 {
-	u32 zero = 0;
-	struct control *control = map_lookup(MAP(MAP_CONTROL), &zero);
+	struct control *control = map_lookup(MAP(MAP_CONTROL), KEY(0));
 	u64 hash = address ^ (control ? control->seed : 0);
 
 	if (!address)
@@ -48,8 +47,7 @@ INLINE u64 alias(u64 address, u64 salt)
 /* Whether a watched socket may be behind this descriptor. */
 INLINE int gate_open(u64 fd)
 {
-	u32 zero = 0;
-	struct gate *gate = map_lookup(MAP(MAP_GATE), &zero);
+	struct gate *gate = map_lookup(MAP(MAP_GATE), KEY(0));
 
 	return gate && gate->watched[fd & (GATE - 1)];
 }

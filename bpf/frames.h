@@ -22,11 +22,10 @@ INLINE u32 frame_length(u64 head)
 /* Whether the payload of a frame is kept: of each direction of a stream as much as of a message of HTTP/1. */
 INLINE int frame_kept(struct tls_call *call, struct flow *flow, u64 stream)
 {
-	u32 zero = 0;
-	struct control *control = map_lookup(MAP(MAP_CONTROL), &zero);
+	struct control *control = map_lookup(MAP(MAP_CONTROL), KEY(0));
 	u64 key = (call->head.connection ^ (u64)flow->salt << 32 ^ stream) * SCATTER;
 	u32 place = key >> 52 & (BULK_SLOTS - 1);
-	struct bulk *bulk = map_lookup(MAP(MAP_BULK), &place);
+	struct bulk *bulk = map_lookup(MAP(MAP_BULK), KEY(place));
 
 	if ((flow->head >> 24 & 0xff) != FRAME_DATA || flow->left <= FRAME_SMALL || !control || !bulk)
 		return 1;

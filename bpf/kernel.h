@@ -13,6 +13,12 @@
 #define INLINE static inline __attribute__((always_inline))
 #define PROBE(name) __attribute__((section(".bpf.fn." #name), used)) int name
 
+/*
+ * The key of an array or of a hash by number. A whole word of the stack, as in READ, although half of it is looked at: where the other half
+ * is left as it was, the verifier takes the word for used on, and walks on for each thing that has been in it.
+ */
+#define KEY(number) (&(u64){ (number) })
+
 /* A map is an instruction that carries its number; the loader puts the descriptor there. */
 #define MAP(id) ((void *)bpf_pseudo_fd(1, id))
 
@@ -52,15 +58,15 @@ static struct pt_regs *(*const task_regs)(void *task) = (void *)175;
  * kernel's type names (6.x: about a millisecond), so probes that run rarely read fields through the helper instead.
  */
 #define READ(pointer, field) ({ \
-	__typeof__((pointer)->field) value_ = 0; \
-	read_kernel(&value_, sizeof(value_), &(pointer)->field); \
-	value_; })
+	union { u64 word; __typeof__((pointer)->field) value; } read_ = { 0 }; \
+	read_kernel(&read_.value, sizeof(read_.value), &(pointer)->field); \
+	read_.value; })
 
 /* A bound that the verifier sees: the compiler must not know the value, or it proves the bound away, or folds it into another test. */
 #define AT_MOST(value, most) ({ \
 	u64 bounded_ = (value); \
 	asm volatile("" : "+r"(bounded_)); \
-	if (bounded_ > (most)) \
+	if (__builtin_expect(bounded_ > (most), 0)) \
 		bounded_ = (most); \
 	asm volatile("" : "+r"(bounded_)); \
 	bounded_; })
@@ -83,9 +89,9 @@ static struct pt_regs *(*const task_regs)(void *task) = (void *)175;
 #define BARRIER asm volatile("" ::: "memory")
 
 /*
- * for (u32 i = 0; i < most; i++), in which `field` is free just now. The verifier walks what is in it once or twice where it knows
- * may_goto (Linux 6.9), a jump that some limit of the kernel's own may take: as long as i is any number to it, one round is like another.
- * Else it walks each round.
+ * for (u32 i = 0; i < most; i++), in which `field` is free. The verifier walks what is in it two or three times where it knows may_goto
+ * (Linux 6.9), a jump that some limit of the kernel's own may take: as i is read anew each time, one round is like another. That takes that
+ * each leaves the stack as it found it, so nothing that is itself walked in several ways should lie in it. Elsewhere it walks each round.
  */
 #if MAY_GOTO
 #define MAY_GO_ON ({ \
@@ -96,7 +102,7 @@ static struct pt_regs *(*const task_regs)(void *task) = (void *)175;
 enough_: \
 	more_ = 0; \
 on_:	more_; })
-#define ROUNDS(i, most, field) for (u32 i = UNKNOWN(field, 0); i < (most) && MAY_GO_ON; i++)
+#define ROUNDS(i, most, field) for (u32 i = UNKNOWN(field, 0); i < (most) && MAY_GO_ON; i = UNKNOWN(field, i + 1))
 #else
 #define ROUNDS(i, most, field) for (u32 i = 0; i < (most); i++)
 #endif

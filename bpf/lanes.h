@@ -8,9 +8,7 @@
 
 INLINE struct scratch *scratch(void)
 {
-	u32 zero = 0;
-
-	return map_lookup(MAP(MAP_SCRATCH), &zero);
+	return map_lookup(MAP(MAP_SCRATCH), KEY(0));
 }
 
 /*
@@ -38,7 +36,7 @@ enum count_of { COUNTED, SAMPLED_OUT, LOST };
 /* Of sockets and plaintext some is told by what may interrupt, on its CPU, what is counting: a sum of theirs is one instruction. */
 INLINE void ledger_add(u32 lane, enum count_of what)
 {
-	struct lane_count *count = map_lookup(MAP(MAP_LEDGER), &lane);
+	struct lane_count *count = map_lookup(MAP(MAP_LEDGER), KEY(lane));
 	u64 *sum;
 
 	if (!count)
@@ -68,12 +66,11 @@ INLINE void ledger_add(u32 lane, enum count_of what)
 /* Whether the record of a call is one of those that are left out; it is counted. */
 INLINE int sampled_out(struct plan *plan, u64 duration, s64 ret)
 {
-	u32 zero = 0;
 	struct control *control;
 
 	if (plan->keep_one_in <= 1 || plan->flags & PLAN_ALWAYS || IS_ERROR(ret))
 		return 0;
-	control = map_lookup(MAP(MAP_CONTROL), &zero);
+	control = map_lookup(MAP(MAP_CONTROL), KEY(0));
 	if (!control || duration >= control->slow_ns || random_u32() % plan->keep_one_in == 0)
 		return 0;
 	ledger_add(LANE_SYSCALLS, SAMPLED_OUT);

@@ -48,7 +48,6 @@ struct submission {
 	u64 command[COMMAND_BYTES / 8];
 	void *texts[2];            /* struct filename; or where an address lies that is `length` bytes long */
 	u64 length;
-	u32 rounds;
 };
 #define FIELD(w, field) (*(__typeof__(((struct io_kiocb *)0)->field) *)((void *)(w)->request + __builtin_offsetof(struct io_kiocb, field) - REQUEST_FROM))
 #define COMMAND(w, type) ({ \
@@ -202,13 +201,10 @@ INLINE void uring_arguments(void *ctx, struct submission *w, struct io_kiocb *re
 		w->texts[1] = POINTER(COMMAND(w, io_link)->newpath);
 	}
 	BARRIER;
-#pragma clang loop unroll(disable)
-	ROUNDS(i, 2, w->rounds) {
-		void *text = w->texts[i & 1];
-
-		if (!text)
-			break;
-		u->slots[1 + (i & 1)] = uring_text(ctx, w, text);
-	}
+	if (w->texts[0])
+		u->slots[1] = uring_text(ctx, w, w->texts[0]);
+	BARRIER;
+	if (w->texts[1])
+		u->slots[2] = uring_text(ctx, w, w->texts[1]);
 }
 #endif

@@ -11,7 +11,7 @@
 /* Memory of the tracepoints' own: nothing puts them aside. */
 INLINE struct apart *apart_at(u32 index)
 {
-	return map_lookup(MAP(MAP_APART), &index);
+	return map_lookup(MAP(MAP_APART), KEY(index));
 }
 
 /*
@@ -78,8 +78,7 @@ INLINE void http2_begins(struct stream *st, struct flow *flow, u64 first)
 /* How many of these bytes are kept, of which the first is at `position` of its direction. */
 INLINE u64 plain_kept(struct stream *st, struct flow *flow, u64 position, u32 sent, u64 from, u64 size)
 {
-	u32 zero = 0;
-	struct control *control = map_lookup(MAP(MAP_CONTROL), &zero);
+	struct control *control = map_lookup(MAP(MAP_CONTROL), KEY(0));
 	u64 first = 0;
 
 	if (st->turn != sent) {

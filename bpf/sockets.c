@@ -164,8 +164,7 @@ struct socket_census_context {
 /* An iterator over all open files: the sockets that traced processes have. As with on_census, what counts changes after the write. */
 PROBE(on_socket_census)(struct socket_census_context *ctx)
 {
-	u32 zero = 0;
-	struct control *control = map_lookup(MAP(MAP_CONTROL), &zero);
+	struct control *control = map_lookup(MAP(MAP_CONTROL), KEY(0));
 	struct task_struct *task = ctx->task;
 	struct file *file = ctx->file;
 	struct rec_socket r = {};

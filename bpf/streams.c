@@ -280,6 +280,7 @@ PROBE(on_stream)(u64 *ctx)
 		read_user(&first, known, (void *)from);
 		look(watched, flow, first, known);
 	}
+	BARRIER;
 	flow->position = start + w->message.length;
 	if (watched->kind != WATCH_PLAIN && watched->kind != WATCH_TLS)
 		return 0;
@@ -296,7 +297,7 @@ PROBE(on_stream)(u64 *ctx)
 	w->left = w->message.length;
 	w->room = w->message.count ? 0 : w->message.length;
 	w->index = w->count = 0;
-	if (!known) {                      /* the other side has ended */
+	if (!w->message.length) {          /* the other side has ended */
 		w->head.kind = PLAIN_SOCKET;
 		if (watched->kind == WATCH_PLAIN)
 			plain_put(ctx, apart_at(0), &w->head, 0, 0);

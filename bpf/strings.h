@@ -15,8 +15,8 @@
  * The halves are multiplied with each other, so that nobody who does not know the key can say how a difference spreads. By a known odd
  * number alone the upper bit of a word stays the upper bit, and another word can take it back.
  *
- * Whole rounds only: the bytes behind the end are made zero first, the buffer has room for them. The verifier walks every
- * round, at 80 ms for a page of text; hence INTERN_BYTES, and several words a round.
+ * Whole rounds only: the bytes behind the end are made zero first, the buffer has room for them. A verifier without may_goto
+ * walks every round, at 80 ms for a page of text; hence INTERN_BYTES, and several words a round.
  */
 INLINE u64 hash_bytes(struct scratch *s, u32 kept)
 {
@@ -24,27 +24,25 @@ INLINE u64 hash_bytes(struct scratch *s, u32 kept)
 	 * At most INTERN_BYTES / 8. Linux 5.10 and 6.1 have to be told that of this very register: from a limit of kept they do not conclude
 	 * one of kept / 8. With a mask, since a comparison would be two ways to walk.
 	 */
-	u32 zero = 0, last = OPAQUE(kept / 8) & (2 * INTERN_BYTES / 8 - 1), rounds = last / ROUND_WORDS, i;
-	struct control *control = map_lookup(MAP(MAP_CONTROL), &zero);
+	u32 last = OPAQUE(kept / 8) & (2 * INTERN_BYTES / 8 - 1), rounds = last / ROUND_WORDS;
+	struct control *control = map_lookup(MAP(MAP_CONTROL), KEY(0));
 	u64 hash = control ? control->seed : 0;
 	u64 *words = (u64 *)s->bytes;
 
 	words[last] &= (1ULL << (kept % 8 * 8)) - 1;
 	words[last + 1] = words[last + 2] = words[last + 3] = 0;
-	/*
-	 * The verifier needs both bounds in each round. A compiler that can count the rounds folds them into one, or
-	 * unrolls and walks by pointer; so it must not be able to count.
-	 */
+	/* Where a round lies is bounded by a mask: a compiler folds the two comparisons into one, of another register than is used. */
 #pragma clang loop unroll(disable)
-	for (i = 0; i <= INTERN_BYTES / 8 / ROUND_WORDS; i++) {
+	ROUNDS(i, INTERN_BYTES / 8 / ROUND_WORDS + 1, s->head.id) {
+		u64 *round = words + (OPAQUE(i) & (2 * INTERN_BYTES / 8 / ROUND_WORDS - 1)) * ROUND_WORDS;
+
 		if (i > rounds)
 			break;
 #pragma unroll
 		for (u32 word = 0; word < ROUND_WORDS; word++) {
-			hash ^= words[i * ROUND_WORDS + word];
+			hash ^= round[word];
 			hash = hash * SCATTER + (hash >> 32) * (u32)hash;
 		}
-		asm volatile("" : "+r"(i));
 	}
 	hash = (hash ^ kept) * 0xd6e8feb86659fd93ULL;
 	hash = (hash ^ hash >> 29) & ~STRING_ONCE;
@@ -65,7 +63,7 @@ INLINE u64 intern(void *ctx, struct scratch *s, u32 kept, u32 length)
 	if (kept <= INTERN_BYTES) {
 		id = hash_bytes(s, kept);
 		bucket = id & (SEEN_BUCKETS - 1);
-		seen = map_lookup(MAP(MAP_SEEN), &bucket);
+		seen = map_lookup(MAP(MAP_SEEN), KEY(bucket));
 		if (seen && (seen->ids[0] == id || seen->ids[1] == id))
 			return id;
 	} else {

@@ -11,7 +11,7 @@
 
 INLINE struct state_slot *slot_at(u32 number)
 {
-	return map_lookup(MAP(MAP_STATES), &number);
+	return map_lookup(MAP(MAP_STATES), KEY(number));
 }
 
 INLINE struct task_state *state_at(u32 tid)
@@ -25,7 +25,7 @@ INLINE struct task_state *state_at(u32 tid)
 		return &slot->state;
 	if (!slot->crowd)
 		return 0;
-	elsewhere = map_lookup(MAP(MAP_CROWD), &tid);
+	elsewhere = map_lookup(MAP(MAP_CROWD), KEY(tid));
 	if (!elsewhere)
 		return 0;
 	slot = slot_at(*elsewhere);
@@ -57,7 +57,7 @@ INLINE u32 slot_claim(u32 tid)
 
 #pragma clang loop unroll(full)
 	for (u32 i = 0; i < TRIES; i++) {
-		if (!map_update(MAP(MAP_CLAIMS), &number, &tid, BPF_NOEXIST_))
+		if (!map_update(MAP(MAP_CLAIMS), KEY(number), KEY(tid), BPF_NOEXIST_))
 			return number;
 		number = SLOT_OF((tid ^ i) * GOLDEN >> 16);
 	}
@@ -80,9 +80,9 @@ INLINE struct task_state *state_create(u32 tid, u16 flags)
 			return 0;
 		if (number != SLOT_OF(tid)) {
 			__sync_fetch_and_add(&home->crowd, 1);
-			if (map_update(MAP(MAP_CROWD), &tid, &number, 0)) {
+			if (map_update(MAP(MAP_CROWD), KEY(tid), KEY(number), 0)) {
 				__sync_fetch_and_add(&home->crowd, -1);
-				map_delete(MAP(MAP_CLAIMS), &number);
+				map_delete(MAP(MAP_CLAIMS), KEY(number));
 				return 0;
 			}
 		}
@@ -104,13 +104,13 @@ INLINE void state_forget(u32 tid)
 	if (!s || !home)
 		return;
 	if (home->state.tid != tid) {
-		elsewhere = map_lookup(MAP(MAP_CROWD), &tid);
+		elsewhere = map_lookup(MAP(MAP_CROWD), KEY(tid));
 		number = elsewhere ? *elsewhere : number;
-		map_delete(MAP(MAP_CROWD), &tid);
+		map_delete(MAP(MAP_CROWD), KEY(tid));
 		__sync_fetch_and_add(&home->crowd, -1);
 	}
 	*(volatile u64 *)&s->tid = 0;
-	map_delete(MAP(MAP_CLAIMS), &number);
+	map_delete(MAP(MAP_CLAIMS), KEY(number));
 }
 
 /* What user space wants of a thread; 0: nothing. Through task storage it need not know the tid in the initial pid namespace. */
@@ -119,14 +119,14 @@ INLINE struct mark *mark_of(struct task_struct *task, u32 tid)
 #if TASK_STORAGE
 	return storage_get(MAP(MAP_MARKS), task, 0, 0);
 #else
-	return map_lookup(MAP(MAP_MARKS), &tid);
+	return map_lookup(MAP(MAP_MARKS), KEY(tid));
 #endif
 }
 
 /* What to do with a call or an operation. */
 INLINE struct plan *plan_of(u32 sysno)
 {
-	return map_lookup(MAP(MAP_PLANS), &sysno);
+	return map_lookup(MAP(MAP_PLANS), KEY(sysno));
 }
 
 /*
@@ -135,7 +135,7 @@ INLINE struct plan *plan_of(u32 sysno)
  */
 INLINE u32 new_proc(u32 source)
 {
-	u64 *count = map_lookup(MAP(MAP_SERIALS), &source);
+	u64 *count = map_lookup(MAP(MAP_SERIALS), KEY(source));
 
 	if (!count)
 		return 0;

@@ -70,8 +70,7 @@ INLINE u64 call_key(struct pt_regs *regs, u64 what)
 
 INLINE struct task_state *awake(void)
 {
-	u32 zero = 0;
-	struct control *control = map_lookup(MAP(MAP_CONTROL), &zero);
+	struct control *control = map_lookup(MAP(MAP_CONTROL), KEY(0));
 	struct task_state *s = current_state();
 
 	return s && control && !control->over && !(s->flags & (STATE_ASLEEP | STATE_HELD)) ? s : 0;

@@ -27,7 +27,7 @@ INLINE u32 histogram_bucket(u64 ns)
 INLINE struct totals *row_of(u64 key, u32 proc, u32 sysno, u32 cpu)
 {
 	u32 number = cpu * ROWS_OF_CPU + ((proc * 61 + sysno) & (ROWS_OF_CPU - 1));
-	struct totals_row *row = map_lookup(MAP(MAP_ROWS), &number);
+	struct totals_row *row = map_lookup(MAP(MAP_ROWS), KEY(number));
 	u64 *retired;
 
 	if (!row)
@@ -36,7 +36,7 @@ INLINE struct totals *row_of(u64 key, u32 proc, u32 sysno, u32 cpu)
 		return &row->totals;
 	if (row->key) {
 		/* It may be a process's that has ended, and that user space has read for the last time. */
-		retired = map_lookup(MAP(MAP_RETIRED), &number);
+		retired = map_lookup(MAP(MAP_RETIRED), KEY(number));
 		if (!retired || *retired != row->key)
 			return 0;
 		__builtin_memset(&row->totals, 0, sizeof(row->totals));
@@ -65,7 +65,7 @@ INLINE struct totals *totals_of(u32 proc, u32 sysno)
 		return t;
 	/* Full: the process loses its own row, the session not one call. */
 	ledger_add(LANES, COUNTED);
-	return map_lookup(MAP(MAP_OVERFLOW), &place);
+	return map_lookup(MAP(MAP_OVERFLOW), KEY(place));
 }
 
 /* Branches on a value leave the verifier with two ideas of it, and it walks what follows for each: so what can be is calculated. */

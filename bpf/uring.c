@@ -127,7 +127,6 @@ PROBE(on_uring_complete)(u64 *ctx)
 	u64 request = ctx[1];
 	struct cqe cqe = cqe_of(ctx);
 	struct uring_state *entry = completed(ctx, &cqe), *u = workbench();
-	u32 call_flags = 0;
 
 	if (!u)
 		return 0;
@@ -138,24 +137,25 @@ PROBE(on_uring_complete)(u64 *ctx)
 	if (cqe.flags & CQE_F_NOTIF) {
 		if (!entry)
 			return 0;
-		call_flags = CALL_UNFINISHED | CALL_UNTIMED;    /* of the operation that had the request before */
+		u->flags |= CALL_UNFINISHED | CALL_UNTIMED;    /* of the operation that had the request before */
 	} else if (!entry) {
 		if ((!request && !(cqe.flags & CQE_F_MORE)) || !uring_unseen(u, (void *)request, cqe.user_data))
 			return 0;
-		call_flags = CALL_UNTIMED;
+		u->flags |= CALL_UNTIMED;
 	}
 #if DETAIL
 	if (uring_created(u, cqe.res))
 		u->flags |= CALL_CREATED;
 #endif
-	uring_end(ctx, u, call_flags, cqe.res);
+	BARRIER;
+	uring_end(ctx, u, u->flags, cqe.res);
 	/* Looked up again: what is known of a pointer would make the verifier walk the above once more for each case. */
 	if (u->request && ctx[1])
 		uring_forget(u);
 	else if (u->request)
 		uring_again(u);
 #if DETAIL && HAVE_SOCKETS
-	if (entry && is_op(u->sysno - SYSNO_URING, ON_SOCKETS))
+	if (u->request && is_op(u->sysno - SYSNO_URING, ON_SOCKETS))
 		tail_call(ctx, MAP(MAP_TAILS), TAIL_OPERATED);
 #endif
 	return 0;

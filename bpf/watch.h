@@ -55,8 +55,7 @@ INLINE int is_resolver(struct rec_socket *r, struct sock *sk)
 /* From now on what calls do with this descriptor is looked at. */
 INLINE void gate_mark(s32 fd)
 {
-	u32 zero = 0;
-	struct gate *gate = map_lookup(MAP(MAP_GATE), &zero);
+	struct gate *gate = map_lookup(MAP(MAP_GATE), KEY(0));
 
 	if (gate)
 		gate->watched[fd & (GATE - 1)] = 1;
