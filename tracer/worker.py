@@ -18,7 +18,6 @@ from tracer.errors import EbtraceError
 from tracer.fork import fork
 from tracer.kernel.early import USUAL, Early, load_early
 from tracer.kernel.image import image
-from tracer.kernel.perf import PerfStrings
 from tracer.kernel.sizes import ring_bytes
 from tracer.kernel.sys import arch
 from tracer.kernel.tracing import Tracing
@@ -57,6 +56,7 @@ class Beginning:
         self.tracing.plan(self.plans, SLOW_NS, bulk_bytes(order.get("max_body") or 0))
         self.lanes = open_lanes(self.tracing, self.sizes)
         if self.watch is None and order["mode"] == "full":  # forked while no other thread is running
+            from tracer.kernel.perf import PerfStrings
             from tracer.tls.life import live
 
             buffers = self.lanes.images if isinstance(self.lanes.images, PerfStrings) else None

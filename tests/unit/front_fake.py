@@ -57,12 +57,14 @@ def main():
 
         sys.exit(serve(json.loads(words[0]), join(words[1])))
     from tracer.commands import main as ebtrace
-    from tracer.commands._workers import fork_worker, sudo_worker
+    from tracer.commands._live import live
+    from tracer.commands._workers import forked_worker, sudo_worker
+    from tracer.fork import fork
 
     def prepare():
         if first.startswith("sudo:"):
             return partial(sudo_worker, worker_uid=os.getuid(), patience_s=float(first.removeprefix("sudo:")))
-        worker = fork_worker(partial(serve, json.loads(first)))
+        worker = forked_worker(*fork(partial(live, partial(serve, json.loads(first)))))
         return lambda: worker
 
     sys.exit(ebtrace(words, prepare))

@@ -12,7 +12,7 @@ _WORKER = "import tracer.commands, tracer.kernel.early, tracer.commands._live, t
 _WATCH = "import tracer.commands, tracer.kernel.early, tracer.tls.life, tracer.tls.cache"
 _SLOW = {"typing", "dataclasses", "inspect", "subprocess", "socket", "logging", "uuid", "datetime", "re", "enum", "json",
          "collections", "contextlib", "ctypes", "functools", "heapq", "resource", "threading",
-         "numpy", "msgpack", "psutil", "zstandard"}
+         "numpy", "msgpack", "psutil", "zstandard", "tracer.kernel.perf"}
 
 
 @pytest.mark.parametrize("start", [_WORKER, _WATCH], ids=["the worker", "the watch"])

@@ -11,6 +11,7 @@ import os
 import sys
 
 from tracer.commands._fork import live_early
+from tracer.errors import EbtraceError
 from tracer.fork import fork
 from tracer.target.rights import can_trace
 
@@ -60,7 +61,6 @@ def main(argv: Sequence[str], prepare: Prepare = _prepare) -> int:
     if words and words[0].startswith("-") and words[0] not in ("--help", "-h", "--version", "-V"):
         words.insert(0, "attach")  # ebtrace -p PID
     start = prepare() if words and words[0] in _TRACING else None
-    from tracer.errors import EbtraceError
     from tracer.target.signals import Interrupted
     from tracer.target.terminal import say
 

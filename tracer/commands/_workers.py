@@ -8,10 +8,8 @@ import select
 import sys
 import time
 
-from tracer.bare import partial, signal
-from tracer.commands._live import live
+from tracer.bare import signal
 from tracer.errors import PermissionMissing
-from tracer.fork import fork
 from tracer.link import Link, peer
 from tracer.target.signals import Interrupted
 from tracer.target.terminal import suspend
@@ -24,7 +22,7 @@ if TYPE_CHECKING:
     StartWorker = Callable[[], "Worker"]
     Prepare = Callable[[], StartWorker]
 
-__all__ = ("Worker", "fork_worker", "forked_worker", "sudo_worker")
+__all__ = ("Worker", "forked_worker", "sudo_worker")
 
 _JOIN_LIMIT_S = 20.0  # from sudo's consent to the worker's connection; typing the password has no limit but sudo's own
 _TICK_MS = 20  # how late sudo's end may be noticed
@@ -56,11 +54,6 @@ class Worker:
 def forked_worker(pid: int, connection: int) -> Worker:
     """The worker that `fork` has forked."""
     return Worker(Link(_socket.socket(fileno=connection)), pid, child=True)
-
-
-def fork_worker(serve: Callable[[_socket.socket], int]) -> Worker:
-    """Forks a process that runs ``serve`` on its end of a socket pair."""
-    return forked_worker(*fork(partial(live, serve)))
 
 
 def sudo_worker(module: str = "tracer.worker", worker_uid: int = 0, patience_s: float = _JOIN_LIMIT_S) -> Worker:

@@ -9,7 +9,6 @@ a target's seccomp filter may answer with death (mended in 6.14: the filter is n
 
 from __future__ import annotations
 
-import fcntl
 import os
 import struct
 
@@ -67,6 +66,8 @@ def _link(path: str, offsets: Sequence[int], program: int, returning: bool, cook
 
 
 def _event(path: str, offset: int, program: int, returning: bool) -> int:
+    import fcntl  # links do without
+
     config = 1 << _number("format/retprobe") if returning else 0
     memory, at = buffer(os.fsencode(path) + b"\0")
     attributes = bytearray(112)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from tracer.errors import PermissionMissing
 from tracer.http.limits import READABLE
-from tracer.kernel.perf import PerfSlots, PerfStrings
 from tracer.kernel.ring import WIDE, SlotRing, StringRing
 from tracer.kernel.tracing import Tracing
 from tracer.records import SOCKET_RECORD, MapId
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tracer.kernel.perf import PerfSlots, PerfStrings
 
 __all__ = ("LIFECYCLE_RECORD", "SYSCALL_RECORD", "Lanes", "bulk_bytes", "open_lanes")
 
@@ -40,6 +43,8 @@ def open_lanes(tracing: Tracing, sizes: dict[str, int]) -> Lanes:
     """Maps the rings of ``tracing``. Raises HostError."""
     maps = tracing.maps
     if tracing.perf:
+        from tracer.kernel.perf import PerfSlots, PerfStrings
+
         try:
             return Lanes(
                 PerfSlots(maps[MapId.SYSCALLS], sizes["syscalls"], SYSCALL_RECORD),

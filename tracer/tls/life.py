@@ -7,12 +7,15 @@ import os
 from _socket import socket
 
 from tracer.bare import signal, suppress
-from tracer.kernel.perf import PerfStrings
 from tracer.kernel.ring import StringRing
-from tracer.kernel.tracing import Tracing
 from tracer.link import Link, detach
 from tracer.records import MapId
 from tracer.tls.watch import TlsWatch
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tracer.kernel.perf import PerfStrings
+    from tracer.kernel.tracing import Tracing
 
 __all__ = ("live",)
 

@@ -20,12 +20,7 @@ import time
 
 from tracer.bare import heappop, heappush
 from tracer.errors import EbtraceError
-from tracer.kernel.perf import PerfStrings
-from tracer.kernel.ring import StringRing
-from tracer.kernel.tracing import Tracing
-from tracer.link import Link
 from tracer.records import IMAGE_KEY, IMAGE_RECORD, MapId
-from tracer.stream.meter import usage_beside
 from tracer.target.hold import Hold
 from tracer.tls.attach import Attachments
 from tracer.tls.found import Found
@@ -36,6 +31,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from tracer.kernel.perf import PerfStrings
+    from tracer.kernel.ring import StringRing
+    from tracer.kernel.tracing import Tracing
+    from tracer.link import Link
     from tracer.tls.child import Search
 
 __all__ = ("TlsWatch",)
@@ -118,7 +117,11 @@ class TlsWatch:
 
     def _tell_images(self, kind: str = "images") -> None:
         message = {"is": kind, "images": self._images, "delivered": self._delivered, "problems": self._problems}
-        self._link.send(message | ({"usage": usage_beside()} if kind == "last" else {}))
+        if kind == "last":
+            from tracer.stream.meter import usage_beside
+
+            message["usage"] = usage_beside()
+        self._link.send(message)
 
     def _files(self) -> None:
         """Looks at the files that the kernel has told of. Those whose names speak of TLS come first: it is they who must not run ahead."""
