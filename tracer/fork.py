@@ -9,7 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ("fork",)
+__all__ = ("fork", "leave", "processor")
 
 _PROCESSOR = 36  # of /proc/self/stat behind the name: the CPU that this runs on
 
@@ -17,10 +17,10 @@ _PROCESSOR = 36  # of /proc/self/stat behind the name: the CPU that this runs on
 def fork(live: Callable[[int], int]) -> tuple[int, int]:
     """Forks a process that does ``live`` with its end of a socket pair, and ends with that status; returns its pid and the other end."""
     ours, theirs = (end.detach() for end in socketpair())
-    here = _processor()
+    here = processor()
     pid = os.fork()
     if pid:
-        _elsewhere(pid, here)
+        leave(here, pid, for_good=False)
         os.close(theirs)
         return pid, ours
     status = 1
@@ -32,10 +32,10 @@ def fork(live: Callable[[int], int]) -> tuple[int, int]:
         os._exit(status)
 
 
-def _processor() -> int:
+def processor() -> int:
     """The CPU that this runs on; -1 where nobody says."""
     try:
-        fd = os.open("/proc/self/stat", os.O_RDONLY | os.O_CLOEXEC)
+        fd = os.open("/proc/thread-self/stat", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return -1
     try:
@@ -44,16 +44,18 @@ def _processor() -> int:
         os.close(fd)
 
 
-def _elsewhere(pid: int, here: int) -> None:
-    """Moves a process that was just forked to another CPU than ``here``, where it would run in turn with this one.
+def leave(cpu: int, pid: int = 0, *, for_good: bool = True) -> None:
+    """Moves a process that was just forked, or the calling thread, to another CPU, where there are several.
 
     Linux should find an idle CPU by itself. In a virtual machine with two it was seen not to, in 55 forks of 60: parent and child took
-    turns for 10 ms and more, until the load was balanced.
+    turns for 10 ms and more, until the load was balanced. And it takes a thread that waits for another one to where that one runs, again
+    and again; hence ``for_good``.
     """
     try:
         allowed = os.sched_getaffinity(pid)
         if len(allowed) > 1:
-            os.sched_setaffinity(pid, allowed - {here})  # which moves it at once
-            os.sched_setaffinity(pid, allowed)
+            os.sched_setaffinity(pid, allowed - {cpu})  # which moves it at once
+            if not for_good:
+                os.sched_setaffinity(pid, allowed)
     except OSError:
         pass  # it is gone, or stays where it is

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tracer.fork import _processor, fork
+from tracer.bare import Thread
+from tracer.fork import fork, leave, processor
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ def test_it_may_run_wherever_its_parent_may(cpus: set[int]) -> None:
 def test_it_stays_where_there_is_one_cpu(cpus: set[int]) -> None:
     for cpu in cpus:
         os.sched_setaffinity(0, {cpu})
-        assert _processor() == cpu
+        assert processor() == cpu
         assert _told() == repr((os.getpid(), True, [cpu])).encode()
 
 
@@ -52,3 +53,17 @@ def test_it_ends_with_the_status_of_an_error() -> None:
     assert os.read(link, 1) == b""
     os.close(link)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 1
+
+
+def test_a_thread_that_leaves_a_cpu_stays_away_and_takes_nobody_along(cpus: set[int]) -> None:
+    here = processor()
+    found: list[set[int]] = []
+
+    def away() -> None:
+        leave(here)
+        found.append(os.sched_getaffinity(0))
+
+    thread = Thread(away)
+    thread.join()
+    assert found == [cpus - {here} or cpus]
+    assert os.sched_getaffinity(0) == cpus

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 
-from tracer.bare import Thread, suppress
 from tracer.errors import EbtraceError
 from tracer.fork import fork
 from tracer.kernel.image import cached
@@ -32,24 +31,23 @@ class Early:
         self.tracing, self.image, self.watch = tracing, image, watch
         self._usual_s = sys.getswitchinterval()
         sys.setswitchinterval(_SWITCH_S)
-        self._loading = Thread(tracing.load)
+        tracing.begin_to_load()
 
     def wait(self) -> None:
-        """Until the programs are loaded. Raises what loading them has raised."""
+        """Helps until the programs are loaded. Raises HostError."""
         try:
-            self._loading.join()
+            self.tracing.load()
         finally:
             sys.setswitchinterval(self._usual_s)
 
     def discard(self) -> None:
         """The order is for other probes, which may be fine even if these are not."""
-        with suppress(EbtraceError):
-            self.wait()
         self.tracing.close()
+        sys.setswitchinterval(self._usual_s)
 
 
 def load_early(connection: int) -> Callable[[], Early | None]:
-    """Makes the maps, forks the watch, and has the programs loaded on threads; the returned function gives them.
+    """Makes the maps, forks the watch, and has the programs loaded on a thread; the returned function gives them.
 
     It gives None if they are not in the cache, or if the order will meet the same error. ``connection`` is this process's own.
     """

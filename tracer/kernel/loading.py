@@ -6,8 +6,9 @@ import errno
 import os
 import struct
 
-from tracer.bare import Thread
+from tracer.bare import Thread, suppress
 from tracer.errors import HostError, PermissionMissing
+from tracer.fork import leave, processor
 from tracer.kernel.probes import OPTIONAL, TRACEPOINTS
 from tracer.kernel.sys import bpf, buffer
 
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     _T = TypeVar("_T")
 
 __all__ = (
-    "ITER", "RAW_TRACEPOINT", "UPROBE_MULTI", "attach", "attach_one", "jited", "load", "load_uprobe", "on_two_threads", "prog_load", "read_census",
-    "recursion_misses", "refusal",
+    "ITER", "RAW_TRACEPOINT", "UPROBE_MULTI", "Loading", "Shared", "attach", "attach_one", "jited", "load", "load_uprobe", "on_two_threads",
+    "prog_load", "read_census", "recursion_misses", "refusal",
 )
 
 _PROG_LOAD, _RAW_TRACEPOINT_OPEN, _OBJ_INFO, _LINK_CREATE, _ITER_CREATE = 5, 17, 15, 28, 33
@@ -70,44 +71,83 @@ def _verdict(name: str, code: bytes, btf_id: int, attach_type: int, kind: int = 
     return ""
 
 
-def on_two_threads(work: Callable[[_T], object], items: Iterable[_T]) -> None:
-    """Calls ``work`` with each item, in their order, until it raises; raises that. For work that lets other threads run."""
-    waiting = list(items)
-    shared = iter(waiting)  # whoever is free takes the next
+class Shared:
+    """Work on several items, begun on a thread; whoever waits for its end helps. For work that lets other threads run."""
 
-    def each() -> None:
-        for item in shared:
+    def __init__(self, work: Callable[[_T], object], items: Iterable[_T]) -> None:
+        self._work = work
+        self._waiting = list(items)
+        self._rest = iter(self._waiting)  # whoever is free takes the next
+        here = processor()
+
+        def elsewhere() -> None:
+            leave(here)
+            self._each()
+
+        self._thread = Thread(elsewhere)
+
+    def _each(self) -> None:
+        for item in self._rest:
             try:
-                work(item)
+                self._work(item)
             except BaseException:
-                waiting.clear()  # which ends the loop of the other one
+                self._waiting.clear()  # which ends the loop of the other one
                 raise
 
-    thread = Thread(each)
+    def finish(self) -> None:
+        """Until all is done, or one has raised an error; raises that."""
+        try:
+            self._each()
+        finally:
+            self._thread.join()
+
+    def stop(self) -> None:
+        """Until what has been begun is done. Raises its errors."""
+        self._waiting.clear()
+        self._thread.join()
+
+
+def on_two_threads(work: Callable[[_T], object], items: Iterable[_T]) -> None:
+    """Calls ``work`` with each item, in their order, until it raises; raises that."""
+    Shared(work, items).finish()
+
+
+def load(name: str, code: bytes, place: int | str) -> int:
+    """Loads a program; a descriptor. ``place``: the BTF id of an iterator's function, or the name of a tracepoint. Raises HostError."""
+    ready = (name, code, 0, 0) if isinstance(place, str) else (name, code, place, ITER)
+    kind = RAW_TRACEPOINT if isinstance(place, str) else _TRACING
     try:
-        each()
-    finally:
-        thread.join()
+        return prog_load(*ready, kind=kind)
+    except OSError as error:
+        raise _why(ready, error, kind) from error
 
 
-def load(programs: Mapping[str, bytes], places: Mapping[str, int | str]) -> dict[str, int]:
-    """Loads every probe; returns descriptors by probe name. ``places``: BTF ids of iterators' functions, or names of tracepoints. Raises HostError.
+class Loading:
+    """Programs on their way into the kernel; ``fds`` are the descriptors of those that are there, by name.
 
     The verifier takes nearly all of the time to start, so two CPUs are used, and the longest programs come first.
     """
-    fds: dict[str, int] = {}
 
-    def load_it(name: str) -> None:
-        place, code = places[name], programs[name]
-        ready = (name, code, 0, 0) if isinstance(place, str) else (name, code, place, ITER)
-        kind = RAW_TRACEPOINT if isinstance(place, str) else _TRACING
-        try:
-            fds[name] = prog_load(*ready, kind=kind)
-        except OSError as error:
-            raise _why(ready, error, kind) from error
+    def __init__(self, programs: Mapping[str, bytes], places: Mapping[str, int | str]) -> None:
+        """Begins. ``places``: of each program, as `load` is told."""
+        self.fds: dict[str, int] = {}
+        self._programs, self._places = programs, places
+        self._shared = Shared(self._load, sorted(programs, key=lambda name: -len(programs[name])))
 
-    on_two_threads(load_it, sorted(programs, key=lambda name: -len(programs[name])))
-    return fds
+    def _load(self, name: str) -> None:
+        self.fds[name] = load(name, self._programs[name], self._places[name])
+
+    def finish(self) -> dict[str, int]:
+        """Helps until all are there; their descriptors. Raises HostError."""
+        self._shared.finish()
+        return self.fds
+
+    def discard(self) -> None:
+        """They are not needed, and whether the kernel takes them does not matter either."""
+        with suppress(HostError):
+            self._shared.stop()
+        for fd in self.fds.values():
+            os.close(fd)
 
 
 def load_uprobe(name: str, code: bytes, attach_type: int = 0) -> int:

@@ -9,7 +9,7 @@ import time
 from tracer.bare import Thread, suppress
 from tracer.errors import HostError, TargetError
 from tracer.kernel.blanks import filled
-from tracer.kernel.loading import UPROBE_MULTI, attach, load, load_uprobe, on_two_threads, read_census, recursion_misses, refusal
+from tracer.kernel.loading import UPROBE_MULTI, Loading, attach, load, load_uprobe, on_two_threads, read_census, recursion_misses, refusal
 from tracer.kernel.maps import BpfMap, create, map_plans
 from tracer.kernel.probes import CENSUS, HELD, LATE, SOCKET_CENSUS, TAILS, TWINS, UNFINISHED, UPROBES, WITHOUT
 from tracer.kernel.sys import lift_limits, membarrier
@@ -40,6 +40,7 @@ class Tracing:
         lift_limits()  # the target's, which may leave no room for maps and probes
         self.maps: dict[MapId, BpfMap] = {}
         self._programs: dict[str, int] = {}
+        self._begun: Loading | None = None
         self._loading: Thread | None = None
         self.problems: list[str] = []
         self._image = image
@@ -54,11 +55,18 @@ class Tracing:
         on_two_threads(make, sorted(plans, key=lambda map_id: -plans[map_id].entries))  # large rings first: the kernel zeroes their pages
         self._fds: dict[int, int] = {map_id: made.fd for map_id, made in self.maps.items()}
 
-    def load(self) -> None:
-        """Loads the programs. Raises HostError."""
+    def begin_to_load(self) -> None:
+        """Begins to load the programs, on a thread."""
         image = self._image
         now = {name: self._code(name) for name in image["programs"] if name not in UPROBES and name not in (*LATE, CENSUS)}
-        self._programs = load(now, image["places"])
+        self._begun = Loading(now, image["places"])
+
+    def load(self) -> None:
+        """Loads the programs, or helps where that has begun. Raises HostError."""
+        if self._begun is None:
+            self.begin_to_load()
+        assert self._begun is not None
+        self._programs, self._begun = self._begun.finish(), None
         for name in TAILS.keys() & self._programs.keys():
             for place in TAILS[name]:
                 self.maps[MapId.TAILS].update(struct.pack("<I", place), struct.pack("<i", self._programs[name]))
@@ -87,7 +95,7 @@ class Tracing:
 
     def _program(self, name: str) -> int | None:
         if name not in self._programs and name in self._image["programs"]:
-            self._programs |= load({name: self._code(name)}, self._image["places"])
+            self._programs[name] = load(name, self._code(name), self._image["places"][name])
         return self._programs.get(name)
 
     def _code(self, name: str, given: int = 0) -> bytes:
@@ -222,6 +230,8 @@ class Tracing:
 
     def close(self) -> None:
         """Gives everything back to the kernel."""
+        if self._begun is not None:
+            self._begun.discard()
         for fd in [*self._links, *self._programs.values(), *(m.fd for m in self.maps.values())]:
             os.close(fd)
         self._links, self._programs, self.maps = [], {}, {}
