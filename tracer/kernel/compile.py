@@ -10,10 +10,12 @@ import os
 import pathlib
 import sys
 import tempfile
-from collections.abc import Sequence
-from typing import Any, BinaryIO
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, BinaryIO, NoReturn
 
 from tracer.errors import CompilerMissing, EbtraceError, HostError
+from tracer.fork import leave, processor
 from tracer.kernel.headers import write_headers
 
 __all__ = ("Compilation", "bcc_module")
@@ -81,38 +83,61 @@ def _compiled(files: Sequence[str], asked: BinaryIO) -> dict[str, bytes]:
         return {name.decode(): module.dump_func(name) for name in names}
 
 
+def _answer(work: Callable[[], dict[str, bytes]], answer: int) -> None:
+    """Tells what came of it: programs, or why there are none."""
+    import msgpack
+
+    told: dict[str, Any] = {}
+    try:
+        told = {"programs": work()}
+    except EbtraceError as error:
+        told = {"message": error.message, "remedy": error.remedy}
+    finally:
+        with os.fdopen(answer, "wb") as file:
+            file.write(msgpack.packb(told))
+
+
+def _serve(asked: Sequence[int], answers: Sequence[int]) -> NoReturn:
+    """In the process that compiles: answers with the programs of each part, or what is wrong with it. All parts but the last are a fork's."""
+    others: list[int] = []
+    try:
+        _hide_symbols()
+        with contextlib.suppress(CompilerMissing):  # who compiles meets it again
+            bcc_module()
+        here = processor()
+        for number, files in enumerate(_PARTS):
+            pid = os.fork() if number < len(_PARTS) - 1 else 0
+            if pid:
+                leave(here, pid, for_good=False)
+                others.append(pid)
+                continue
+            for answer in {*answers} - {answers[number]}:
+                os.close(answer)  # whoever waits for it waits for the last who could give it
+            with os.fdopen(asked[number], "rb") as file:
+                _answer(partial(_compiled, files, file), answers[number])
+            break
+        for pid in others:
+            os.waitpid(pid, 0)
+    finally:
+        os._exit(0)
+
+
 class Compilation:
-    """All parts. The compilers are loaded at once, beside whatever else there is to find out before `begin`."""
+    """All parts. The compiler is loaded at once, beside whatever else there is to find out before `begin`, and then forked."""
 
     def __init__(self) -> None:
-        self._asks: list[int] = []
-        self._running = [self._start(files) for files in _PARTS]
-
-    def _start(self, files: Sequence[str]) -> tuple[int, int]:
-        """The pid, and where its answer comes from."""
-        import msgpack
-
-        asked, ask = os.pipe()
-        answers, answer = os.pipe()
-        pid = os.fork()
-        if pid:
-            os.close(asked)
-            os.close(answer)
-            self._asks.append(ask)
-            return pid, answers
-        told: dict[str, Any] = {}
-        for fd in (ask, *self._asks):
+        asked, answers = [os.pipe() for _ in _PARTS], [os.pipe() for _ in _PARTS]
+        self._asks, self._answers = [ask for _, ask in asked], [answer for answer, _ in answers]
+        theirs = [fd for fd, _ in asked], [fd for _, fd in answers]
+        here = processor()
+        self._pid = os.fork()
+        if not self._pid:
+            for fd in (*self._asks, *self._answers):
+                os.close(fd)
+            _serve(*theirs)
+        leave(here, self._pid, for_good=False)
+        for fd in (*theirs[0], *theirs[1]):
             os.close(fd)
-        _hide_symbols()
-        try:
-            with os.fdopen(asked, "rb") as file:
-                told = {"programs": _compiled(files, file)}
-        except EbtraceError as error:
-            told = {"message": error.message, "remedy": error.remedy}
-        finally:
-            with os.fdopen(answer, "wb") as file:
-                file.write(msgpack.packb(told))
-            os._exit(0)
 
     def begin(self, options: Sequence[str], shape_text: str) -> None:
         """With these -D flags, and the lines of shapes.h."""
@@ -128,14 +153,14 @@ class Compilation:
 
         programs: dict[str, bytes] = {}
         failed: list[HostError] = []
-        for pid, answers in self._running:
-            with os.fdopen(answers, "rb") as file:
+        for answer in self._answers:
+            with os.fdopen(answer, "rb") as file:
                 raw = file.read()
-            os.waitpid(pid, 0)
             told = msgpack.unpackb(raw) if raw else {}
             programs |= told.get("programs", {})
             if "programs" not in told:
                 failed.append(HostError(told.get("message", "the compiler ended without a word: is there memory for it?"), told.get("remedy")))
+        os.waitpid(self._pid, 0)
         if failed:
             raise failed[0]
         return programs
