@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
 
 import pytest
 
@@ -27,14 +26,13 @@ def tracing() -> Tracing:
 def loads(monkeypatch: pytest.MonkeyPatch, refused: str = "", go_on: threading.Event | None = None) -> list[str]:
     seen: list[str] = []
 
-    def load(programs: Mapping[str, bytes], places: Mapping[str, int]) -> dict[str, int]:
+    def load(name: str, code: bytes, place: int) -> int:
         if go_on is not None:
             assert go_on.wait(10)
-        [name] = programs
         seen.append(name)
         if name == refused:
             raise HostError(f"no memory to load the probe {name}")
-        return {name: 1000 + len(seen)}
+        return 1000 + len(seen)
 
     monkeypatch.setattr(module, "load", load)
     return seen

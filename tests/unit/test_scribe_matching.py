@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tracer.scribe.matching import Matching, fit, overheads
@@ -175,6 +175,7 @@ SIZES = st.integers(200, 60_000)
 OTHERS = st.lists(st.integers(20, 180), max_size=3)
 
 
+@example([([21, 179, 20], 200, 600)], False, TLS_13)
 @given(st.lists(st.tuples(OTHERS, SIZES, st.integers(600, FULL)), max_size=12), st.booleans(), st.sampled_from([TLS_13, GCM, CHACHA]))
 def test_any_writes_with_other_records_in_between(writes: list[tuple[list[int], int, int]], before: bool, kind: tuple[int, int]) -> None:
     one = matching(kind)
@@ -183,7 +184,8 @@ def test_any_writes_with_other_records_in_between(writes: list[tuple[list[int], 
         if before:
             one.piece(size)
         sizes = [min(at_once, size - at) for at in range(0, size, at_once)]
-        if sizes[-1] in (sum(others[-count:]) for count in (1, 2, 3)):  # lengths alone would not tell
+        runs = [sum(others[at:end]) for end in range(len(others) + 1) for at in range(end)]
+        if size in runs or sizes[-1] in (sum(others[-count:]) for count in (1, 2, 3)):  # lengths alone would not tell
             others = []
         one.records([other + more for other in others])
         for at in range(0, len(sizes), 32):
