@@ -8,7 +8,6 @@ import struct
 import zlib
 from pathlib import Path
 
-import msgpack
 import pytest
 
 from tracer.errors import HostError
@@ -107,19 +106,18 @@ def test_what_looks_like_a_helper_becomes_one_of_the_kernels_functions() -> None
     assert calling(wide + call(0, 65504) + call(0, 113) + call(0, 65504), 65504) == wide + call(2, 65504) + call(0, 113) + call(2, 65504)
 
 
-def _refuses(mode: str, transport: str, out: int) -> int:
+def _refuses(mode: str, transport: str, out: int) -> None:
     os.system("echo clang says something")
-    os.write(2, b'{"message": "no type information", "remedy": "another kernel", "status": 3}\n')
-    return 3
+    os.write(out, marshal.dumps({"message": "no type information", "remedy": "another kernel"}))
 
 
-def _breaks(mode: str, transport: str, out: int) -> int:
+def _breaks(mode: str, transport: str, out: int) -> None:
     raise RuntimeError("of its own")
 
 
-def _dies(mode: str, transport: str, out: int) -> int:
+def _dies(mode: str, transport: str, out: int) -> None:
+    os.write(out, marshal.dumps({"programs": {}})[:-1])
     os.kill(os.getpid(), 9)
-    return 0
 
 
 @pytest.mark.parametrize(("main", "told"), [
@@ -137,10 +135,9 @@ def test_what_kept_the_compiler_is_told(main: object, told: tuple[str, str | Non
 
 
 def test_what_was_compiled_is_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    def makes(mode: str, transport: str, out: int) -> int:
+    def makes(mode: str, transport: str, out: int) -> None:
         print("a library prints something")
-        os.write(out, msgpack.packb({"mode": mode, "transport": transport, "programs": {"on_exit": bytes(16)}}))
-        return 0
+        os.write(out, marshal.dumps({"mode": mode, "transport": transport, "programs": {"on_exit": bytes(16)}}))
 
     monkeypatch.setattr("tracer.kernel.build.main", makes)
     monkeypatch.setattr(module, "cache_folder", lambda: str(tmp_path / "cache"))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import struct
 from array import array
-from typing import NamedTuple
 
 from tracer.errors import KernelTooOld
 
@@ -35,12 +34,13 @@ class _Lengths(dict[int, int]):
         return found
 
 
-class Field(NamedTuple):
-    """A field at ``offset`` bytes; ``declare`` is its C declaration with ``%s`` for the name."""
+class Field:
+    """A field at ``offset`` bytes, of ``size`` bytes; ``declare`` is its C declaration with ``%s`` for the name."""
 
-    offset: int
-    size: int
-    declare: str
+    __slots__ = ("declare", "offset", "size")
+
+    def __init__(self, offset: int, size: int, declare: str) -> None:
+        self.offset, self.size, self.declare = offset, size, declare
 
 
 class KernelBtf:

@@ -1,16 +1,14 @@
-"""Makes the image of the probes for this kernel, in a process of its own (tracer/kernel/image.py), once for each kernel: in msgpack, or one
-JSON line with the failure, and the exit status of its kind.
+"""Makes the image of the probes for this kernel, in a process of its own (tracer/kernel/image.py), once for each kernel.
+
+The user waits: what is loaded here is what that takes, and the compiler is begun before all else.
 """
 
 from __future__ import annotations
 
-import contextlib
-import json
+import marshal
 import os
-import threading
-from collections.abc import Callable
-from typing import Any
 
+from tracer.bare import Thread
 from tracer.errors import EbtraceError, HostError, KernelTooOld
 from tracer.kernel.blanks import calling
 from tracer.kernel.btf import KernelBtf
@@ -23,6 +21,11 @@ from tracer.kernel.sys import arch, possible_cpus
 from tracer.kernel.trying import may_cast, probe_features
 from tracer.kernel.uprobes import uprobe_multi_works, uretprobes_are_safe
 from tracer.records import LANES, MapId
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 __all__ = ("build", "flags")
 
@@ -59,19 +62,16 @@ def _features(btf: KernelBtf, cpus: int) -> dict[str, bool]:
     if btf.tracepoint("sys_enter") is None:
         raise HostError("this kernel has no sys_enter tracepoint", "ebtrace needs CONFIG_HAVE_SYSCALL_TRACEPOINTS and Linux 5.8 or later")
     plans = map_plans(cpus, task_storage=True, perf=False, ring_bytes=dict.fromkeys(LANES, 4096))
-    with contextlib.ExitStack() as stack:
-        def works(map_id: MapId) -> int | None:
-            try:
-                fd = create(map_id, plans[map_id], cpus).fd
-            except OSError as error:
-                if error.errno in (1, 13):
-                    raise refusal(error, "create a BPF map") from error
-                return None
-            stack.callback(os.close, fd)
-            return fd
 
-        ring = works(MapId.LIFECYCLE) is not None
-        return probe_features(works(MapId.MARKS)) | {"ring": ring}
+    def works(map_id: MapId) -> int | None:
+        try:
+            return create(map_id, plans[map_id], cpus).fd  # open until this process ends, which is soon
+        except OSError as error:
+            if error.errno in (1, 13):
+                raise refusal(error, "create a BPF map") from error
+            return None
+
+    return probe_features(works(MapId.MARKS)) | {"ring": works(MapId.LIFECYCLE) is not None}
 
 
 def _cast(btf: KernelBtf) -> tuple[int, int]:
@@ -93,12 +93,11 @@ def _uring(btf: KernelBtf) -> bool:
 def _beside(question: Callable[[], bool]) -> Callable[[], bool]:
     """Asks on a thread; the returned function waits for the answer."""
     answers: list[bool] = []
-    thread = threading.Thread(target=lambda: answers.append(question()))
-    thread.start()
+    thread = Thread(lambda: answers.append(question()))
 
     def answer() -> bool:
         thread.join()
-        return bool(answers and answers[0])
+        return answers[0]
 
     return answer
 
@@ -135,15 +134,11 @@ def build(mode: str, transport: str) -> dict[str, Any]:
     return {"mode": mode, "transport": transport, "features": features, "programs": programs, "places": places, "cpus": cpus, "missing": missing}
 
 
-def main(mode: str, transport: str, out: int) -> int:
-    """Entry of the child process: writes the image to ``out``, or the failure to standard error; returns the exit status."""
-    import msgpack
-
+def main(mode: str, transport: str, out: int) -> None:
+    """Entry of the process: writes the image to ``out``, or why there is none."""
     try:
-        image = msgpack.packb(build(mode, transport))
+        told = build(mode, transport)
     except EbtraceError as error:
-        os.write(2, (json.dumps({"message": error.message, "remedy": error.remedy, "status": error.status}) + "\n").encode())
-        return error.status
+        told = {"message": error.message, "remedy": error.remedy}
     with os.fdopen(out, "wb") as file:
-        file.write(image)
-    return 0
+        file.write(marshal.dumps(told))

@@ -5,25 +5,27 @@ The C code is given to BCC as it is: everything that varies is a -D flag (see fl
 
 from __future__ import annotations
 
-import contextlib
+import marshal
 import os
-import pathlib
 import sys
-import tempfile
-from collections.abc import Callable, Sequence
-from functools import partial
-from typing import Any, BinaryIO, NoReturn
 
+from tracer.bare import partial, suppress
 from tracer.errors import CompilerMissing, EbtraceError, HostError
 from tracer.fork import leave, processor
-from tracer.kernel.headers import write_headers
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any, BinaryIO, NoReturn
 
 __all__ = ("Compilation", "bcc_module")
 
-_SOURCES = pathlib.Path(__file__).resolve().parent.parent.parent / "bpf"
+_SOURCES = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__)))), "bpf")
 # About the same work each; process.c and census.c use what syscalls.c defines.
 _PARTS = (("syscalls.c", "process.c", "census.c", "streams.c", "payload.c", "passing.c"), ("tls.c", "uring.c", "sockets.c"))
 
+
+_KEPT: list[object] = []  # to take a compiler apart takes longer than to leave with it
 
 # BCC runs all of LLVM's passes over what clang gives it, so clang need not; and nobody reads the debug information.
 _QUICKER = ("-Xclang", "-disable-llvm-passes", "-g0")
@@ -59,8 +61,10 @@ def bcc_module() -> Any:
 def _compiled(files: Sequence[str], asked: BinaryIO) -> dict[str, bytes]:
     """The programs in these files of bpf/, by name. Raises HostError and CompilerMissing."""
     import ctypes
+    import pathlib
+    import tempfile
 
-    import msgpack
+    from tracer.kernel.headers import write_headers
 
     compiler, lib = bcc_module()
     lib.bpf_num_functions.argtypes, lib.bpf_num_functions.restype = [ctypes.c_void_p], ctypes.c_ulonglong
@@ -68,7 +72,7 @@ def _compiled(files: Sequence[str], asked: BinaryIO) -> dict[str, bytes]:
     raw = asked.read()
     if not raw:
         os._exit(0)  # whoever asks has met an error, and says so
-    options, shape_text = msgpack.unpackb(raw)
+    options, shape_text = marshal.loads(raw)
     with tempfile.TemporaryDirectory(prefix="ebtrace-build-") as folder:
         write_headers(pathlib.Path(folder), shape_text)
         os.environ["BCC_KERNEL_SOURCE"] = folder
@@ -79,14 +83,13 @@ def _compiled(files: Sequence[str], asked: BinaryIO) -> dict[str, bytes]:
             module = compiler(text=text.encode(), cflags=options)
         except Exception as error:  # BCC raises a bare Exception
             raise HostError(f"the probes do not compile for this kernel: {error}", "report this with the messages above") from error
+        _KEPT.append(module)
         names = [lib.bpf_function_name(module.module, i) for i in range(lib.bpf_num_functions(module.module))]
         return {name.decode(): module.dump_func(name) for name in names}
 
 
 def _answer(work: Callable[[], dict[str, bytes]], answer: int) -> None:
     """Tells what came of it: programs, or why there are none."""
-    import msgpack
-
     told: dict[str, Any] = {}
     try:
         told = {"programs": work()}
@@ -94,7 +97,7 @@ def _answer(work: Callable[[], dict[str, bytes]], answer: int) -> None:
         told = {"message": error.message, "remedy": error.remedy}
     finally:
         with os.fdopen(answer, "wb") as file:
-            file.write(msgpack.packb(told))
+            file.write(marshal.dumps(told))
 
 
 def _serve(asked: Sequence[int], answers: Sequence[int]) -> NoReturn:
@@ -102,8 +105,12 @@ def _serve(asked: Sequence[int], answers: Sequence[int]) -> NoReturn:
     others: list[int] = []
     try:
         _hide_symbols()
-        with contextlib.suppress(CompilerMissing):  # who compiles meets it again
+        with suppress(CompilerMissing):  # who compiles meets it again
             bcc_module()
+        import tempfile  # noqa: F401  # once for all parts, while nobody has asked for one
+
+        import tracer.kernel.headers  # noqa: F401
+
         here = processor()
         for number, files in enumerate(_PARTS):
             pid = os.fork() if number < len(_PARTS) - 1 else 0
@@ -141,22 +148,18 @@ class Compilation:
 
     def begin(self, options: Sequence[str], shape_text: str) -> None:
         """With these -D flags, and the lines of shapes.h."""
-        import msgpack
-
         for ask in self._asks:
-            with contextlib.suppress(BrokenPipeError), os.fdopen(ask, "wb") as file:  # it has met an error, and told it
-                file.write(msgpack.packb([list(options), shape_text]))
+            with suppress(BrokenPipeError), os.fdopen(ask, "wb") as file:  # it has met an error, and told it
+                file.write(marshal.dumps([list(options), shape_text]))
 
     def programs(self) -> dict[str, bytes]:
         """Waits for them. Raises HostError with what one of them said."""
-        import msgpack
-
         programs: dict[str, bytes] = {}
         failed: list[HostError] = []
         for answer in self._answers:
             with os.fdopen(answer, "rb") as file:
                 raw = file.read()
-            told = msgpack.unpackb(raw) if raw else {}
+            told = marshal.loads(raw) if raw else {}
             programs |= told.get("programs", {})
             if "programs" not in told:
                 failed.append(HostError(told.get("message", "the compiler ended without a word: is there memory for it?"), told.get("remedy")))

@@ -131,30 +131,31 @@ def _make_room(folder: str, ending: str, most: int) -> None:
         return  # another tracer makes room, too
 
 
-def _compile(mode: str, transport: str) -> dict[str, Any]:
-    """In a process of its own: what a compiler takes goes with it, and what it says is heard."""
-    import json
-
-    import msgpack
-
+def _begin_to_build(mode: str, transport: str) -> tuple[int, int, int]:
+    """In a process of its own: what a compiler takes goes with it, and what it says is heard. Its pid, and where the image and that will be."""
     made, said = os.memfd_create("image"), os.memfd_create("messages")
     pid = os.fork()  # not a new Python, which would take as long to start as to compile a few programs
     if not pid:
         _build(mode, transport, made, said)
-    failed = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    return pid, made, said
+
+
+def _built(pid: int, made: int, said: int) -> dict[str, Any]:
+    """What came of it. Raises HostError."""
+    os.waitpid(pid, 0)
     with open(made, "rb") as file, open(said, "rb") as messages:
         file.seek(0)
         messages.seek(0)
-        if not failed:
-            built: dict[str, Any] = msgpack.unpackb(file.read())
-            return built
-        lines = messages.read().decode(errors="replace").strip().splitlines() or ["the compiler ended without a word"]
+        data, lines = file.read(), messages.read().decode(errors="replace").strip().splitlines()
     try:
-        told = json.loads(lines[-1])
-        error = HostError("\n".join([*lines[:-1], told["message"]]), told["remedy"])
-    except (ValueError, TypeError, KeyError):
-        error = HostError(f"compiling the probes failed: {lines[-1]}")
-    raise error
+        told: dict[str, Any] = marshal.loads(data)
+    except (EOFError, ValueError, TypeError):  # it died before
+        told = {}
+    if "programs" in told:
+        return told
+    if "message" in told:
+        raise HostError("\n".join([*lines, told["message"]]), told["remedy"])
+    raise HostError(f"compiling the probes failed: {lines[-1] if lines else 'the compiler ended without a word'}")
 
 
 def _build(mode: str, transport: str, made: int, said: int) -> NoReturn:
@@ -165,7 +166,8 @@ def _build(mode: str, transport: str, made: int, said: int) -> NoReturn:
         os.dup2(said, 2)
         from tracer.kernel.build import main
 
-        status = main(mode, transport, made)
+        main(mode, transport, made)
+        status = 0
     except BaseException as error:
         os.write(2, f"{type(error).__name__}: {error}\n".encode())
     finally:
@@ -183,8 +185,10 @@ def image(mode: str, transport: str) -> tuple[dict[str, Any], bool]:
     found = read_trusted(path, identity)
     if found:
         return found, True
-    built = _compile(mode, transport)
-    built |= {"identity": identity, "blanks": {name: blanks(code) for name, code in built["programs"].items()}, "plans": _usual_plans(mode)}
+    building = _begin_to_build(mode, transport)
+    plans = _usual_plans(mode)  # meanwhile
+    built = _built(*building)
+    built |= {"identity": identity, "blanks": {name: blanks(code) for name, code in built["programs"].items()}, "plans": plans}
     write_trusted(path, built)
     return built, False
 
