@@ -34,10 +34,10 @@ def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., No
 def compiled() -> dict[str, bytes]:
     running = compiling.Compilation()
     running.begin(["-DFROM_THE_BUILD=7"], "#define FROM_SHAPES 211\n")
-    programs = running.programs()
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
-    return programs
+    try:
+        return running.programs()
+    finally:
+        assert os.waitpid(running._pid, 0)[0] == running._pid
 
 
 def returning(value: int) -> bytes:

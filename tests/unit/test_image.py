@@ -106,17 +106,16 @@ def test_what_looks_like_a_helper_becomes_one_of_the_kernels_functions() -> None
     assert calling(wide + call(0, 65504) + call(0, 113) + call(0, 65504), 65504) == wide + call(2, 65504) + call(0, 113) + call(2, 65504)
 
 
-def _refuses(mode: str, transport: str, out: int) -> None:
+def _refuses(mode: str, transport: str) -> dict[str, str]:
     os.system("echo clang says something")
-    os.write(out, marshal.dumps({"message": "no type information", "remedy": "another kernel"}))
+    return {"message": "no type information", "remedy": "another kernel"}
 
 
-def _breaks(mode: str, transport: str, out: int) -> None:
+def _breaks(mode: str, transport: str) -> None:
     raise RuntimeError("of its own")
 
 
-def _dies(mode: str, transport: str, out: int) -> None:
-    os.write(out, marshal.dumps({"programs": {}})[:-1])
+def _dies(mode: str, transport: str) -> None:
     os.kill(os.getpid(), 9)
 
 
@@ -135,13 +134,13 @@ def test_what_kept_the_compiler_is_told(main: object, told: tuple[str, str | Non
 
 
 def test_what_was_compiled_is_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    def makes(mode: str, transport: str, out: int) -> None:
+    def makes(mode: str, transport: str) -> dict[str, object]:
         print("a library prints something")
-        os.write(out, marshal.dumps({"mode": mode, "transport": transport, "programs": {"on_exit": bytes(16)}}))
+        return {"mode": mode, "transport": transport, "programs": {"on_exit": bytes(1 << 20)}}
 
     monkeypatch.setattr("tracer.kernel.build.main", makes)
     monkeypatch.setattr(module, "cache_folder", lambda: str(tmp_path / "cache"))
     first, again = module.image("full", "ring"), module.image("full", "ring")
     assert (first[1], again[1]) == (False, True)
     assert first[0] == again[0]
-    assert first[0]["programs"] == {"on_exit": bytes(16)}
+    assert first[0]["programs"] == {"on_exit": bytes(1 << 20)}

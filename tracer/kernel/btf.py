@@ -63,6 +63,8 @@ class KernelBtf:
         self._names = data[header + name_at : header + name_at + name_len]
         self._types = data[header + type_at : header + type_at + type_len]
         self._at = [0]
+        self._places: dict[str, int] = {}  # of names, right before them; -1: there is none such
+        self._fields: dict[int, dict[str, tuple[int, int]]] = {}
         self._ids: dict[tuple[int, int], int] = {}
         self._scan()
 
@@ -79,7 +81,9 @@ class KernelBtf:
             at += length
 
     def _id(self, kind: int, name: str) -> int | None:
-        at = self._names.find(b"\0" + name.encode() + b"\0")
+        if name not in self._places:  # which takes 0.2 ms to find
+            self._places[name] = self._names.find(b"\0" + name.encode() + b"\0")
+        at = self._places[name]
         return self._ids.get((kind, at + 1)) if at >= 0 else None
 
     def tracepoint(self, name: str) -> int | None:
@@ -116,7 +120,7 @@ class KernelBtf:
         here = self.structure(structure)
         offset = 0
         for part in path.split("."):
-            found = self._member(here, part) if here is not None else None
+            found = self._members(here).get(part) if here is not None else None
             if found is None:
                 raise KernelTooOld(f"this kernel has no field {path} in struct {structure}")
             offset, here = offset + found[0], found[1]
@@ -134,21 +138,20 @@ class KernelBtf:
                 return kind, info, third, at
             type_id = third
 
-    def _member(self, type_id: int, name: str) -> tuple[int, int] | None:
-        kind, info, _, at = self._header(type_id)
-        if kind not in (_STRUCT, _UNION):
-            return None
-        for i in range(info & 0xFFFF):
-            name_at, member, bits = struct.unpack_from("<III", self._types, at + 12 + 12 * i)
-            offset = (bits & 0xFFFFFF if info >> 31 else bits) // 8
-            own = self._names[name_at : self._names.index(b"\0", name_at)].decode()
-            if own == name:
-                return offset, member
-            if not own:
-                inner = self._member(member, name)
-                if inner:
-                    return offset + inner[0], inner[1]
-        return None
+    def _members(self, type_id: int) -> dict[str, tuple[int, int]]:
+        """Offset in bytes and type of each field of a structure or union, by name, with those of nameless ones in it."""
+        if type_id not in self._fields:
+            kind, info, _, at = self._header(type_id)
+            found: dict[str, tuple[int, int]] = {}
+            count = info & 0xFFFF if kind in (_STRUCT, _UNION) else 0
+            for name_at, member, bits in struct.iter_unpack("<III", self._types[at + 12 : at + 12 + 12 * count]):
+                offset = (bits & 0xFFFFFF if info >> 31 else bits) // 8
+                name = self._names[name_at : self._names.index(b"\0", name_at)].decode()
+                inner = {name: (0, member)} if name else self._members(member)
+                for own, (further, kept) in inner.items():
+                    found.setdefault(own, (offset + further, kept))
+            self._fields[type_id] = found
+        return self._fields[type_id]
 
     def _declare(self, type_id: int) -> tuple[int, str]:
         kind, _, third, at = self._header(type_id)

@@ -5,7 +5,6 @@ The user waits: what is loaded here is what that takes, and the compiler is begu
 
 from __future__ import annotations
 
-import marshal
 import os
 
 from tracer.bare import Thread
@@ -33,6 +32,7 @@ __all__ = ("build", "flags")
 _BY_CQE, _BY_VALUE, _REFUSED = 3, 7, 3
 _REQUEST_MOST = 56  # bytes between the fields of struct io_kiocb that are read at once (bpf/operations.h)
 _URING = {"on_uring_submit", "on_uring_refused", "on_uring_complete"}
+_KEPT: list[object] = []  # it takes 10 ms to free what is gone with the process anyway
 _ARCHES = {"x86_64": "ARCH_X86_64", "aarch64": "ARCH_ARM64"}
 
 
@@ -114,6 +114,7 @@ def build(mode: str, transport: str) -> dict[str, Any]:
     running = Compilation()
     probing = _beside(uprobe_multi_works)  # which takes a while, in which nothing is computed
     btf, cpus = KernelBtf(), possible_cpus()
+    _KEPT.append(btf)
     features = _features(btf, cpus)
     if transport == "ring" and not features["ring"]:
         transport = "perf"  # BPF ring buffers came with Linux 5.8
@@ -134,11 +135,9 @@ def build(mode: str, transport: str) -> dict[str, Any]:
     return {"mode": mode, "transport": transport, "features": features, "programs": programs, "places": places, "cpus": cpus, "missing": missing}
 
 
-def main(mode: str, transport: str, out: int) -> None:
-    """Entry of the process: writes the image to ``out``, or why there is none."""
+def main(mode: str, transport: str) -> dict[str, Any]:
+    """What the process has to tell: the image, or why there is none."""
     try:
-        told = build(mode, transport)
+        return build(mode, transport)
     except EbtraceError as error:
-        told = {"message": error.message, "remedy": error.remedy}
-    with os.fdopen(out, "wb") as file:
-        file.write(marshal.dumps(told))
+        return {"message": error.message, "remedy": error.remedy}

@@ -153,7 +153,7 @@ class Compilation:
                 file.write(marshal.dumps([list(options), shape_text]))
 
     def programs(self) -> dict[str, bytes]:
-        """Waits for them. Raises HostError with what one of them said."""
+        """Waits for them, and not for the processes' end. Raises HostError with what one of them said."""
         programs: dict[str, bytes] = {}
         failed: list[HostError] = []
         for answer in self._answers:
@@ -163,7 +163,6 @@ class Compilation:
             programs |= told.get("programs", {})
             if "programs" not in told:
                 failed.append(HostError(told.get("message", "the compiler ended without a word: is there memory for it?"), told.get("remedy")))
-        os.waitpid(self._pid, 0)
         if failed:
             raise failed[0]
         return programs

@@ -16,6 +16,7 @@ import sys
 import zlib
 
 from tracer import __version__
+from tracer.bare import Thread, suppress
 from tracer.errors import HostError
 from tracer.kernel.blanks import blanks
 
@@ -27,6 +28,7 @@ __all__ = ("cache_folder", "cached", "image", "read_trusted", "write_trusted")
 
 _MOST = 20  # files of one kind: for each mode and transport, of this kernel and some before it
 _KERNEL = ("blanks.py", "btf.py", "build.py", "compile.py", "headers.py", "probes.py", "shapes.py", "uprobes.py")
+_LENGTH_BYTES = 8  # in front of an image that comes through a pipe
 _BEGIN = zlib.crc32(str(sys.implementation.cache_tag).encode())  # of each checksum: marshal's format is that of a version of Python
 
 
@@ -132,33 +134,40 @@ def _make_room(folder: str, ending: str, most: int) -> None:
 
 
 def _begin_to_build(mode: str, transport: str) -> tuple[int, int, int]:
-    """In a process of its own: what a compiler takes goes with it, and what it says is heard. Its pid, and where the image and that will be."""
-    made, said = os.memfd_create("image"), os.memfd_create("messages")
+    """In a process of its own: what a compiler takes goes with it, and what it says is heard. Its pid, and where the image comes from and that."""
+    made, make = os.pipe()
+    said = os.memfd_create("messages")
     pid = os.fork()  # not a new Python, which would take as long to start as to compile a few programs
     if not pid:
-        _build(mode, transport, made, said)
+        os.close(made)
+        _build(mode, transport, make, said)
+    os.close(make)
     return pid, made, said
 
 
 def _built(pid: int, made: int, said: int) -> dict[str, Any]:
     """What came of it. Raises HostError."""
-    os.waitpid(pid, 0)
-    with open(made, "rb") as file, open(said, "rb") as messages:
-        file.seek(0)
-        messages.seek(0)
-        data, lines = file.read(), messages.read().decode(errors="replace").strip().splitlines()
+    with open(made, "rb") as file:
+        length = int.from_bytes(file.read(_LENGTH_BYTES), "little")
+        data = file.read(length)  # and not its end: compilers hold it, and take a while to give their memory back
+    ended = Thread(lambda: os.waitpid(pid, 0))
     try:
         told: dict[str, Any] = marshal.loads(data)
     except (EOFError, ValueError, TypeError):  # it died before
         told = {}
     if "programs" in told:
+        os.close(said)
         return told
+    ended.join()
+    with open(said, "rb") as messages:
+        messages.seek(0)
+        lines = messages.read().decode(errors="replace").strip().splitlines()
     if "message" in told:
         raise HostError("\n".join([*lines, told["message"]]), told["remedy"])
     raise HostError(f"compiling the probes failed: {lines[-1] if lines else 'the compiler ended without a word'}")
 
 
-def _build(mode: str, transport: str, made: int, said: int) -> NoReturn:
+def _build(mode: str, transport: str, make: int, said: int) -> NoReturn:
     """In the process that compiles: never returns."""
     status = 1
     try:
@@ -166,8 +175,13 @@ def _build(mode: str, transport: str, made: int, said: int) -> NoReturn:
         os.dup2(said, 2)
         from tracer.kernel.build import main
 
-        main(mode, transport, made)
+        data = marshal.dumps(main(mode, transport))
+        with open(make, "wb") as file:
+            file.write(len(data).to_bytes(_LENGTH_BYTES, "little") + data)
         status = 0
+        with suppress(ChildProcessError):  # compilers
+            while True:
+                os.wait()
     except BaseException as error:
         os.write(2, f"{type(error).__name__}: {error}\n".encode())
     finally:
