@@ -9,18 +9,16 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ("fork", "leave", "processor")
+__all__ = ("apart", "fork", "leave", "processor")
 
-_PROCESSOR = 36  # of /proc/self/stat behind the name: the CPU that this runs on
+_PROCESSOR = 36  # of /proc/thread-self/stat behind the name: the CPU that this runs on
 
 
 def fork(live: Callable[[int], int]) -> tuple[int, int]:
     """Forks a process that does ``live`` with its end of a socket pair, and ends with that status; returns its pid and the other end."""
     ours, theirs = (end.detach() for end in socketpair())
-    here = processor()
-    pid = os.fork()
+    pid = apart()
     if pid:
-        leave(here, pid, for_good=False)
         os.close(theirs)
         return pid, ours
     status = 1
@@ -30,6 +28,15 @@ def fork(live: Callable[[int], int]) -> tuple[int, int]:
         status = live(theirs)
     finally:
         os._exit(status)
+
+
+def apart() -> int:
+    """os.fork, whose child begins on another CPU."""
+    here = processor()
+    pid = os.fork()
+    if pid:
+        leave(here, pid, for_good=False)
+    return pid
 
 
 def processor() -> int:

@@ -57,7 +57,7 @@ class Beginning:
         self.plans = own_plans or self.probes["plans"]
         self.tracing.plan(self.plans, SLOW_NS, bulk_bytes(order.get("max_body") or 0))
         self.lanes = open_lanes(self.tracing, self.sizes)
-        if self.watch is None and order["mode"] == "full":  # forked while no other thread is running
+        if self.watch is None and order["mode"] == "full":  # forked while no other thread is running, but for one that waits for a compiler's end
             from tracer.kernel.perf import PerfStrings
             from tracer.tls.life import live
 

@@ -14,6 +14,8 @@ import termios
 import time
 from pathlib import Path
 
+import psutil
+
 FAKE = Path(__file__).with_name("front_fake.py")
 LIVE = {"is": "live"}
 ENDED = {"is": "ended"}
@@ -29,6 +31,14 @@ def until(condition, what="the condition"):
         time.sleep(pause)
         pause = min(pause * 1.5, 0.05)
     return value
+
+
+def sleeping(program="sleep", **options):
+    """A sleep that sleeps. Popen comes back in the middle of exec, when close-on-exec has closed its pipe: the process has no environment
+    then, and its libraries are not mapped yet."""
+    process = subprocess.Popen([program, "1000"], **options)
+    until(lambda: psutil.Process(process.pid).status() == psutil.STATUS_SLEEPING, "sleep to sleep")
+    return process
 
 
 class Front:

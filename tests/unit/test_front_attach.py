@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.programs import sleeping
 from tests.unit.front_fake import SESSION
-from tests.unit.front_support import ENDED, LIVE, until
+from tests.unit.front_support import ENDED, LIVE, sleeping, until
 from tracer.commands.attach import _pids
 from tracer.errors import UsageError
 from tracer.target.process import check, unseen

@@ -9,8 +9,7 @@ import time
 
 import pytest
 
-from tests.programs import sleeping
-from tests.unit.front_support import ENDED, LIVE, Terminal, until
+from tests.unit.front_support import ENDED, LIVE, Terminal, sleeping, until
 
 COUNTS = "import os, signal, time\n" \
          "seen = []\n" \

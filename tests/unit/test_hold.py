@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.programs import sleeping
+from tests.unit.front_support import sleeping
 from tracer.target.hold import Hold
 
 # Counts in memory that the test can see, and notes signals; N threads.

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from tests.programs import sleeping
+from tests.unit.front_support import sleeping
 from tracer.secrets.redactor import Redactor
 from tracer.stream.lanes import bulk_bytes
 from tracer.stream.redaction import Redaction

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.programs import sleeping
+from tests.unit.front_support import sleeping
 from tracer.tls.elf import Elf
 from tracer.tls.images import Image, mapped_files, places
 

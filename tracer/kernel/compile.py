@@ -11,7 +11,7 @@ import sys
 
 from tracer.bare import partial, suppress
 from tracer.errors import CompilerMissing, EbtraceError, HostError
-from tracer.fork import leave, processor
+from tracer.fork import apart
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -111,11 +111,9 @@ def _serve(asked: Sequence[int], answers: Sequence[int]) -> NoReturn:
 
         import tracer.kernel.headers  # noqa: F401
 
-        here = processor()
         for number, files in enumerate(_PARTS):
-            pid = os.fork() if number < len(_PARTS) - 1 else 0
+            pid = apart() if number < len(_PARTS) - 1 else 0
             if pid:
-                leave(here, pid, for_good=False)
                 others.append(pid)
                 continue
             for answer in {*answers} - {answers[number]}:
@@ -136,13 +134,11 @@ class Compilation:
         asked, answers = [os.pipe() for _ in _PARTS], [os.pipe() for _ in _PARTS]
         self._asks, self._answers = [ask for _, ask in asked], [answer for answer, _ in answers]
         theirs = [fd for fd, _ in asked], [fd for _, fd in answers]
-        here = processor()
-        self._pid = os.fork()
+        self._pid = apart()
         if not self._pid:
             for fd in (*self._asks, *self._answers):
                 os.close(fd)
             _serve(*theirs)
-        leave(here, self._pid, for_good=False)
         for fd in (*theirs[0], *theirs[1]):
             os.close(fd)
 
